@@ -1,0 +1,47 @@
+#include "cli/help.h"
+
+#include <fmt/format.h>
+#include <sstream>
+
+namespace sr {
+namespace {
+
+constexpr size_t kLabelWidth = 30, kWidth = 100;
+
+std::string option_text(const OptionRow& option) {
+  const bool aligned = !option.short_names.empty();
+  const auto label = fmt::format("  {}{}", aligned ? "" : "    ", option_label(option));
+  const auto text = wrapped(option.description, kLabelWidth, kWidth);
+  if (label.size() + 2 > kLabelWidth) return label + "\n" + text;
+  return label + text.substr(label.size());
+}
+
+}  // namespace
+
+std::string wrapped(const std::string& text, size_t indent, size_t width) {
+  std::istringstream words(text);
+  const std::string margin(indent, ' ');
+  std::string result, line = margin;
+  for (std::string word; words >> word;) {
+    if (line.size() > indent && line.size() + 1 + word.size() > width) {
+      result += line + "\n";
+      line = margin;
+    }
+    line += (line.size() > indent ? " " : "") + word;
+  }
+  return result + line + "\n";
+}
+
+std::string help_text(const ProgramInfo& info, const OptionTable& options) {
+  std::string text =
+      fmt::format("{} - {}\n\nUsage: {} {}\n", info.name, info.summary, info.name, info.synopsis);
+  for (const auto& group : options) {
+    text += fmt::format("\n{}:\n", group.title);
+    for (const auto& option : group.options) text += option_text(option);
+  }
+  text += "\nExamples:\n";
+  for (const auto& example : info.examples) text += fmt::format("  {}\n", example.command);
+  return text + fmt::format("\nMore in {}(1).\n", info.name);
+}
+
+}  // namespace sr

@@ -1,0 +1,154 @@
+#include "cli/metrics.h"
+
+#include <atomic>
+#include <fmt/format.h>
+#include <mutex>
+#include <optional>
+
+#include "cli/batch.h"
+#include "cli/pairs.h"
+#include "core/pipeline.h"
+#include "core/records.h"
+#include "core/stdout.h"
+#include "image/decode.h"
+#include "image/vips.h"
+#include "infer/engine.h"
+#include "quality/psnr_ssim.h"
+
+namespace sr {
+namespace {
+
+std::vector<std::string> parse_metrics(const std::string& text) {
+  const auto metrics = split(text, ',');
+  for (const auto& metric : metrics) {
+    if (metric != "psnr" && metric != "ssim") {
+      throw UsageError(fmt::format("-m: '{}' is no metric (psnr, ssim)", metric));
+    }
+  }
+  return metrics;
+}
+
+Protocol parse_protocol(const MetricsConfig& config) {
+  Protocol protocol;
+  protocol.luma = config.protocol == "sr-y";
+  protocol.crop_border = config.crop >= 0 ? config.crop : protocol.luma ? config.scale : 0;
+  return protocol;
+}
+
+std::string describe(const Protocol& protocol) {
+  return fmt::format(
+      "{}, values 0..255, crop border {}; SSIM: Gaussian window 11x11, sigma 1.5, valid region",
+      protocol.luma ? "Y of YCbCr (BT.601, 16..235, not rounded; grey as it is)" : "RGB",
+      protocol.crop_border);
+}
+
+/// Values 0..255 without transparency; integers exactly so.
+Tensor load_values(const fs::path& path, std::int64_t max_pixels, Log& log) {
+  const auto picture = open_picture(path, max_pixels);
+  if (picture.alpha) log.warning(fmt::format("{}: transparency is left out of the comparison", picture.name));
+  const auto values = decode(picture, {AlphaPolicy::Kind::drop}).to(at::kDouble);
+  if (picture.depth == Depth::u8) return (values * 255).round();
+  return picture.depth == Depth::u16 ? (values * 65535).round() / 257 : values * 255;
+}
+
+using Scores = std::vector<double>;
+
+Scores compare(Tensor a, Tensor b, const std::vector<std::string>& metrics, const Protocol& protocol) {
+  // a grey picture against a coloured one is compared as colour
+  if (a.size(0) != b.size(0)) (a.size(0) == 1 ? a : b) = (a.size(0) == 1 ? a : b).expand({3, -1, -1});
+  Scores scores;
+  for (const auto& metric : metrics) {
+    scores.push_back(metric == "psnr" ? psnr(a, b, protocol) : ssim(a, b, protocol));
+  }
+  return scores;
+}
+
+std::vector<Field> row_of(const std::string& name, const Scores& scores) {
+  std::vector<Field> fields{name};
+  fields.insert(fields.end(), scores.begin(), scores.end());
+  return fields;
+}
+
+Scores mean_of(const std::vector<std::optional<Scores>>& rows, size_t columns) {
+  Scores sum(columns, 0.0);
+  double count = 0;
+  for (const auto& row : rows) {
+    if (!row) continue;
+    for (size_t i = 0; i < columns; i++) sum[i] += (*row)[i];
+    count++;
+  }
+  for (auto& value : sum) value /= count;
+  return sum;
+}
+
+/// Writes rows in the order of the pairs, each as soon as those before it are there.
+class OrderedRows {
+ public:
+  OrderedRows(RecordWriter& writer, const std::vector<Pair>& pairs)
+      : writer_(writer), pairs_(pairs), scores_(pairs.size()), done_(pairs.size()) {}
+
+  void finish(size_t i, std::optional<Scores> scores) {
+    const std::lock_guard lock(mutex_);
+    scores_[i] = std::move(scores);
+    done_[i] = true;
+    for (; next_ < pairs_.size() && done_[next_]; next_++) {
+      if (scores_[next_]) writer_.write(row_of(pairs_[next_].name, *scores_[next_]));
+    }
+  }
+  const std::vector<std::optional<Scores>>& scores() const { return scores_; }
+
+ private:
+  RecordWriter& writer_;
+  const std::vector<Pair>& pairs_;
+  std::mutex mutex_;
+  std::vector<std::optional<Scores>> scores_;
+  std::vector<bool> done_;
+  size_t next_ = 0;
+};
+
+}  // namespace
+
+ExitStatus measure(Program& program, const MetricsConfig& config) {
+  auto& log = program.log();
+  const auto metrics = parse_metrics(config.metrics);
+  const auto protocol = parse_protocol(config);
+  const int threads = config.threads > 0 ? config.threads : available_processors();
+  const VipsSession vips(program.info().name.c_str(), threads);
+  if (config.pairs.empty() && config.sides.size() != 2) {
+    throw UsageError("give two pictures or two folders, or --pairs");
+  }
+  const auto found = config.pairs.empty()
+                         ? pair_sides(config.sides[0], config.sides[1], config.recursive, log)
+                         : read_pairs(config.pairs);
+  for (const auto& unmatched : found.unmatched) log.error(unmatched);
+  std::vector<std::string> columns{"file"};
+  columns.insert(columns.end(), metrics.begin(), metrics.end());
+  RecordWriter writer(stdout, "standard output",
+                      {columns,
+                       {{"protocol", describe(protocol)}},
+                       config.json ? RecordFormat::json : RecordFormat::tsv,
+                       !config.no_header});
+  OrderedRows rows(writer, found.pairs);
+  Stage stage([threads] { at::set_num_threads(threads); });
+  Progress progress(log, program.progress(), found.pairs.size());
+  std::atomic<bool> failed = !found.unmatched.empty();
+  for_each_in_flight(found.pairs.size(), config.batch.jobs, [&](size_t i) {
+    const auto& pair = found.pairs[i];
+    std::optional<Scores> scores;
+    const bool done = attempt(log, pair.a, [&] {
+      const auto a = load_values(pair.a, config.max_pixels, log),
+                 b = load_values(pair.b, config.max_pixels, log);
+      naming_errors(printable(pair.name),
+                    [&] { stage.run([&] { scores = compare(a, b, metrics, protocol); }); });
+    });
+    if (!done) failed = true;
+    rows.finish(i, scores);
+    progress.advance(1);
+  });
+  const bool any =
+      std::any_of(rows.scores().begin(), rows.scores().end(), [](const auto& s) { return s.has_value(); });
+  if (any) writer.write(row_of("mean", mean_of(rows.scores(), metrics.size())));
+  return failed ? ExitStatus::some_failed : ExitStatus::ok;
+}
+
+}  // namespace sr

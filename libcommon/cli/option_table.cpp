@@ -1,0 +1,45 @@
+#include "cli/option_table.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "core/files.h"
+
+namespace sr {
+namespace {
+
+OptionRow row_of(const CLI::Option& option) {
+  OptionRow row{option.get_snames(), option.get_lnames(), "", {}, option.get_description()};
+  if (option.get_type_size_max() > 0) row.value = option.get_type_name();
+  const bool is_choice = row.value.find('|') != std::string::npos;
+  const bool all_words = row.value.find_first_of("[]=") == std::string::npos;
+  if (is_choice && all_words) row.choices = split(row.value, '|');
+  return row;
+}
+
+}  // namespace
+
+OptionTable option_table(const CLI::App& app) {
+  OptionTable groups;
+  for (const auto* option : app.get_options()) {
+    if (option->get_positional() || option->get_group().empty()) continue;
+    const auto at = std::find_if(groups.begin(), groups.end(),
+                                 [&](const OptionGroup& g) { return g.title == option->get_group(); });
+    auto& group = at == groups.end() ? groups.emplace_back(OptionGroup{option->get_group(), {}}) : *at;
+    group.options.push_back(row_of(*option));
+  }
+  // what every program has comes last
+  std::stable_partition(groups.begin(), groups.end(),
+                        [](const OptionGroup& g) { return g.title != "Common"; });
+  return groups;
+}
+
+std::string option_label(const OptionRow& option) {
+  std::string label;
+  const auto add = [&](const std::string& name) { label += (label.empty() ? "" : ", ") + name; };
+  for (const auto& name : option.short_names) add("-" + name);
+  for (const auto& name : option.long_names) add("--" + name);
+  return option.value.empty() ? label : label + " " + option.value;
+}
+
+}  // namespace sr

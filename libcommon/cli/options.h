@@ -1,0 +1,59 @@
+#pragma once
+// Groups of options that programs share, and what they say in a struct each.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/program.h"
+
+namespace sr {
+
+/// What to work on.
+struct InputOptions {
+  std::vector<std::string> names;  ///< FILE, DIR or -
+  bool recursive = false;
+  std::string files_from;  ///< a list of names, "-": standard input
+  bool null_separated = false;
+  std::string shard;  ///< "I/N"
+};
+
+/// Where results go and in which form.
+struct OutputOptions {
+  std::string output;  ///< FILE, DIR or -
+  std::string format;
+  std::string depth = "auto";
+  std::string alpha = "keep";
+  std::string metadata = "keep";
+  bool skip_existing = false;
+};
+
+struct BatchOptions {
+  int jobs = 3;  ///< files under way at once
+};
+
+/// Where and how exactly to compute.
+struct ComputeOptions {
+  std::string device = "auto";
+  std::string precision = "auto";
+  int threads = 0;
+};
+
+/// Which network.
+struct ModelOptions {
+  std::string model = "compact-x4";
+  std::string weights;        ///< a folder searched first
+  double denoise = 1;         ///< share of `model` against its weak-denoising twin
+  std::string denoise_model;  ///< that twin; empty: found by name
+};
+
+void add_input_options(Program& program, InputOptions& options);
+void add_output_options(Program& program, OutputOptions& options);
+void add_batch_options(Program& program, BatchOptions& options);
+void add_model_options(Program& program, ModelOptions& options);
+void add_compute_options(Program& program, ComputeOptions& options);
+/// --threads alone, for programs without a network.
+void add_threads_option(Program& program, int& threads);
+void add_max_pixels_option(Program& program, std::int64_t& max_pixels);
+
+}  // namespace sr

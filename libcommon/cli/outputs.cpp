@@ -1,0 +1,128 @@
+#include "cli/outputs.h"
+
+#include <fmt/format.h>
+#include <map>
+
+namespace sr {
+namespace {
+
+bool names_folder(const OutputOptions& options, const Inputs& inputs) {
+  const auto& output = options.output;
+  return output.back() == '/' || fs::is_directory(output) || inputs.from_folder || inputs.files.size() > 1;
+}
+
+/// The format that was asked for, or that of the input where it can be written, or PNG.
+Format format_in_folder(const Input& input, const OutputOptions& options) {
+  if (!options.format.empty()) return Format::parse(options.format);
+  return Format::of_name(input.relative).value_or(Format::parse("png"));
+}
+
+Job job_in_folder(const Input& input, const fs::path& folder, const OutputOptions& options) {
+  Job job{input, folder / input.relative, format_in_folder(input, options)};
+  // "photo.JPG" stays so; only another format changes the name
+  if (Format::of_name(job.target) != Format::parse(job.format.extension())) {
+    job.target.replace_extension(job.format.extension());
+  }
+  return job;
+}
+
+Job job_for_file(const Input& input, const OutputOptions& options) {
+  const auto [name, save_options] = split_options(options.output);
+  if (!options.format.empty()) return {input, name, Format::parse(options.format)};
+  const auto format = Format::of_name(name);
+  if (!format) {
+    throw UsageError(
+        fmt::format("-o {}: no known extension; add one or --format, or end a folder's name in /",
+                    printable(options.output)));
+  }
+  return {input, name, Format::parse(format->extension() + save_options)};
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  boost::system::error_code ignored;
+  return !is_stream(a) && !is_stream(b) && fs::equivalent(a, b, ignored);
+}
+
+void check_targets(const std::vector<Job>& jobs) {
+  std::map<fs::path, const Job*> taken;
+  for (const auto& job : jobs) {
+    const auto [at, free] = taken.emplace(job.target, &job);
+    if (!free) {
+      throw UsageError(fmt::format("{} and {} would both be written to {}",
+                                   printable(at->second->input.path.string()),
+                                   printable(job.input.path.string()), printable(job.target.string())));
+    }
+    if (same_file(job.input.path, job.target)) {
+      throw UsageError(
+          fmt::format("{} would be overwritten by its own result", printable(job.target.string())));
+    }
+  }
+}
+
+void make_folders(const std::vector<Job>& jobs) {
+  for (const auto& job : jobs) {
+    boost::system::error_code error;
+    const auto folder = job.target.parent_path();
+    if (!folder.empty()) fs::create_directories(folder, error);
+    if (error) throw UsageError(fmt::format("{}: {}", printable(folder.string()), error.message()));
+  }
+}
+
+Depth wanted_depth(const OutputOptions& options, const Picture& picture) {
+  if (options.depth == "8") return Depth::u8;
+  if (options.depth == "16") return Depth::u16;
+  return options.depth == "float" ? Depth::f32 : picture.depth;
+}
+
+}  // namespace
+
+std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options) {
+  if (options.output.empty()) throw UsageError("no output: give -o FILE, -o DIR or -o -");
+  std::vector<Job> jobs;
+  if (options.output == "-") {
+    if (inputs.files.size() > 1) throw UsageError("standard output takes one picture, not several");
+    for (const auto& input : inputs.files) {
+      jobs.push_back({input, "-", Format::parse(options.format.empty() ? "png" : options.format)});
+    }
+    return jobs;
+  }
+  const bool folder = names_folder(options, inputs);
+  if (folder && fs::exists(options.output) && !fs::is_directory(options.output)) {
+    throw UsageError(
+        fmt::format("{} inputs do not go into one file, {}", inputs.files.size(), printable(options.output)));
+  }
+  if (folder && Format::of_name(split_options(options.output).name) && !fs::exists(options.output)) {
+    throw UsageError(
+        fmt::format("several inputs need a folder, and {} is named like a file", printable(options.output)));
+  }
+  for (const auto& input : inputs.files) {
+    jobs.push_back(folder ? job_in_folder(input, options.output, options) : job_for_file(input, options));
+  }
+  check_targets(jobs);
+  make_folders(jobs);
+  return jobs;
+}
+
+EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture) {
+  const Depth wanted = wanted_depth(options, picture), deepest = job.format.deepest();
+  if (wanted > deepest && options.depth != "auto") {
+    throw UsageError(
+        fmt::format("--depth {}: {} does not hold it", options.depth, job.format.extension().substr(1)));
+  }
+  return {job.format, std::min(wanted, deepest),
+          options.metadata == "keep" ? Metadata::keep : Metadata::strip};
+}
+
+AlphaPolicy alpha_policy(const Job& job, const OutputOptions& options, const Picture& picture, Log& log) {
+  auto policy = AlphaPolicy::parse(options.alpha);
+  if (picture.alpha && policy.kind == AlphaPolicy::Kind::keep && !job.format.holds_alpha()) {
+    log.warning(fmt::format("{}: {} holds no transparency; laid over white (see --alpha)", picture.name,
+                            job.format.extension().substr(1)));
+    policy.kind = AlphaPolicy::Kind::flatten;
+  }
+  return policy;
+}
+
+void check_output_options(const OutputOptions& options) { AlphaPolicy::parse(options.alpha); }
+
+}  // namespace sr

@@ -1,0 +1,121 @@
+#include "cli/program.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <fmt/format.h>
+
+#include "cli/completions.h"
+#include "cli/help.h"
+#include "cli/man.h"
+#include "core/files.h"
+#include "core/signals.h"
+#include "core/stdout.h"
+#include "infer/device.h"
+
+namespace sr {
+namespace {
+
+/// What CLI11 says, with the hint that people look for.
+std::string usage_message(const CLI::Error& error, const std::string& program) {
+  return fmt::format("{} (try '{} --help')", error.what(), program);
+}
+
+std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+
+}  // namespace
+
+Program::Program(ProgramInfo info)
+    : info_(std::move(info)), app_(std::make_unique<CLI::App>(info_.summary, info_.name)), log_(info_.name) {
+  app_->set_help_flag();  // ours prints its own page
+  app_->allow_config_extras(false);
+  add_common_options();
+}
+
+Program::~Program() = default;
+
+void Program::add_common_options() {
+  constexpr auto* group = "Common";
+  app_->add_flag("-h,--help", help_, "Show this help and exit")->group(group)->configurable(false);
+  app_->add_flag("--version", version_,
+                 "Show the version and exit; with -v, of the libraries and the machine too")
+      ->group(group)
+      ->configurable(false);
+  app_->add_flag("-q,--quiet", quiet_, "Errors only")->group(group);
+  app_->add_flag("-v,--verbose", verbose_, "Say what is done, and how fast")->group(group);
+  add_choice("--progress", progress_, "auto|always|never",
+             "Show a progress bar; auto: where standard error is a terminal")
+      ->group(group);
+  app_->set_config("--config", "", "Read options from a TOML file; the command line wins")
+      ->type_name("FILE")
+      ->group(group);
+  add_choice("--print-completion", completion_, "bash|zsh|fish",
+             "Print the shell's completion script and exit")
+      ->group(group)
+      ->configurable(false);
+  app_->add_flag("--print-man", man_, "Print the man page and exit")->group(group)->configurable(false);
+}
+
+CLI::Option* Program::add_choice(const std::string& name, std::string& value, const std::string& choices,
+                                 const std::string& description) {
+  const auto check = [name, choices](std::string& given) -> std::string {
+    const auto all = split(choices, '|');
+    if (std::find(all.begin(), all.end(), given) != all.end()) return "";
+    return fmt::format("{}: '{}' is none of {}", name, given, choices);
+  };
+  return app_->add_option(name, value, description)->type_name(choices)->check(CLI::Validator(check, ""));
+}
+
+ProgressMode Program::progress() const {
+  if (progress_ == "auto") return ProgressMode::automatic;
+  return progress_ == "always" ? ProgressMode::always : ProgressMode::never;
+}
+
+std::string Program::version_text() const {
+  const auto line = fmt::format("{} ({}) {}\n", info_.name, "sr-tools", SR_VERSION);
+  return verbose_ ? line + describe_platform() : line;
+}
+
+/// Answers a question about the program itself, if one was asked.
+bool Program::answer() const {
+  const auto options = option_table(*app_);
+  std::string text;
+  if (help_) text = help_text(info_, options);
+  if (version_) text = version_text();
+  if (man_) text = man_page(info_, options);
+  if (!completion_.empty()) text = completion_script(info_, options, completion_);
+  if (text.empty()) return false;
+  throw_stdout_error(write_stdout(text));
+  return true;
+}
+
+ExitStatus Program::guarded(const std::function<ExitStatus()>& work) {
+  try {
+    if (answer()) return ExitStatus::ok;
+    log_.set_verbosity(quiet_ ? Verbosity::quiet : verbose_ ? Verbosity::verbose : Verbosity::normal);
+    return work();
+  } catch (const UsageError& error) {
+    log_.error(error.what());
+    return ExitStatus::usage;
+  } catch (const Interrupted&) {
+    die_of(pending_signal());
+  } catch (const BrokenPipe&) {
+    die_of(SIGPIPE);
+  } catch (const std::exception& error) {
+    log_.error(first_line(error.what()));
+    return ExitStatus::some_failed;
+  }
+}
+
+int Program::run(int argc, char** argv, const std::function<ExitStatus()>& work) {
+  reserve_standard_streams();
+  catch_signals();
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    log_.error(usage_message(error, info_.name));
+    return static_cast<int>(ExitStatus::usage);
+  }
+  return static_cast<int>(guarded(work));
+}
+
+}  // namespace sr

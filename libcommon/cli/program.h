@@ -1,0 +1,71 @@
+#pragma once
+// The frame of every program: options, help, versions, signals, exit statuses.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "core/progress.h"
+
+// CLI11 is one large header: only what declares options includes it.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace sr {
+
+struct Example {
+  std::string command;
+  std::string text;  ///< what it does, a sentence
+};
+
+/// What the help and the man page say beside the options.
+struct ProgramInfo {
+  std::string name;
+  std::string summary;      ///< one line, no full stop
+  std::string synopsis;     ///< "[OPTION]... IN... -o OUT"
+  std::string description;  ///< paragraphs, parted by empty lines
+  std::vector<Example> examples;
+};
+
+/// One program: declare options on `app()`, then `run`.
+class Program {
+ public:
+  explicit Program(ProgramInfo info);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  CLI::App& app() { return *app_; }
+  const ProgramInfo& info() const { return info_; }
+  Log& log() { return log_; }
+  ProgressMode progress() const;
+
+  /// Parses, answers --help, --version, --print-completion and --print-man, or calls `work` under signal
+  /// handling. Returns the exit status; a caught signal ends the process instead.
+  int run(int argc, char** argv, const std::function<ExitStatus()>& work);
+
+  /// An option whose value is one of `choices`, "a|b|c"; they are shown in the help, checked and completed.
+  CLI::Option* add_choice(const std::string& name, std::string& value, const std::string& choices,
+                          const std::string& description);
+
+ private:
+  void add_common_options();
+  bool answer() const;
+  std::string version_text() const;
+  ExitStatus guarded(const std::function<ExitStatus()>& work);
+
+  ProgramInfo info_;
+  std::unique_ptr<CLI::App> app_;
+  Log log_;
+  bool help_ = false, version_ = false, quiet_ = false, verbose_ = false;
+  std::string progress_ = "auto";
+  std::string completion_;
+  bool man_ = false;
+};
+
+}  // namespace sr

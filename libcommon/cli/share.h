@@ -1,0 +1,12 @@
+#pragma once
+// Where models, presets and the catalogue are.
+
+#include "core/files.h"
+
+namespace sr {
+
+/// The installed share folder beside this program (../share/sr-tools), or that of the source tree it was
+/// built in. Throws UsageError where there is neither.
+fs::path share_folder();
+
+}  // namespace sr

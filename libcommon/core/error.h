@@ -1,0 +1,33 @@
+#pragma once
+// What goes wrong, and the exit statuses of every program.
+
+#include <stdexcept>
+#include <string>
+
+namespace sr {
+
+enum class ExitStatus : int {
+  ok = 0,
+  some_failed = 1,  ///< an input failed (or a comparison did); the others are done
+  usage = 2,        ///< wrong usage, or nothing could start
+};
+
+/// A failure told to the user as it stands: one sentence, no full stop, naming the file or option.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Wrong usage, or a missing thing without which nothing can start: exit status 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// SIGINT or SIGTERM came: unwind, so that temporaries go away, and die of that signal.
+class Interrupted : public std::exception {
+ public:
+  const char* what() const noexcept override { return "interrupted"; }
+};
+
+}  // namespace sr

@@ -1,0 +1,48 @@
+#include "core/files.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace sr {
+
+std::string read_file(const fs::path& path) {
+  errno = 0;
+  std::ifstream in(path.string(), std::ios::binary);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();
+  if (!in || in.bad() || errno == EISDIR) {
+    throw Error(fmt::format("{}: {}", printable(path.string()), std::strerror(errno ? errno : EIO)));
+  }
+  return std::move(text).str();
+}
+
+std::string printable(std::string_view name) {
+  std::string shown;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n') {
+      shown += "\\n";
+    } else if (c == '\t') {
+      shown += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      shown += fmt::format("\\x{:02X}", byte);
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream rest(text);
+  for (std::string part; std::getline(rest, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+}  // namespace sr

@@ -1,0 +1,72 @@
+#include "image/resized_rows.h"
+
+#include <algorithm>
+
+namespace sr {
+namespace {
+
+constexpr int kRowsPerStrip = 128;
+
+/// Colour times alpha, the last plane.
+Tensor premultiplied(const Tensor& rows) {
+  const auto alpha = rows.slice(0, -1);
+  return at::cat({rows.slice(0, 0, -1) * alpha, alpha}, 0);
+}
+
+Tensor unpremultiplied(const Tensor& rows) {
+  constexpr double kLeast = 1.0 / 65535;  // below this, colour is not seen in any depth
+  const auto alpha = rows.slice(0, -1).clamp(0, 1);
+  return at::cat({rows.slice(0, 0, -1) / alpha.clamp_min(kLeast), alpha}, 0);
+}
+
+class ResizedRows final : public RowSource {
+ public:
+  ResizedRows(std::unique_ptr<RowSource> source, const ResizeAxis& vertical, const ResizeAxis& horizontal,
+              Stage& stage)
+      : window_(std::move(source)), resizer_(vertical, horizontal), stage_(stage) {}
+  int width() const override { return static_cast<int>(resizer_.width()); }
+  int height() const override { return static_cast<int>(resizer_.height()); }
+  int planes() const override { return window_.source().planes(); }
+
+  Tensor next() override {
+    const int end = std::min(done_ + kRowsPerStrip, height());
+    const auto needed = resizer_.input_rows(done_, end);
+    const auto input = window_.rows(static_cast<int>(needed.begin), static_cast<int>(needed.end));
+    Tensor rows;
+    stage_.run([&] {
+      const bool alpha = planes() % 2 == 0;
+      rows = resizer_.rows(done_, end, alpha ? premultiplied(input) : input, needed.begin);
+      if (alpha) rows = unpremultiplied(rows);
+    });
+    done_ = end;
+    return rows;
+  }
+
+ private:
+  RowWindow window_;
+  Resizer resizer_;
+  Stage& stage_;
+  int done_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RowSource> resize_rows(std::unique_ptr<RowSource> source, int height, int width,
+                                       const ResizeOptions& options, Stage& stage) {
+  const auto axis = [&](int from, int to) {
+    return resize_axis(from, to, static_cast<double>(to) / from, options, at::kFloat);
+  };
+  const auto vertical = axis(source->height(), height), horizontal = axis(source->width(), width);
+  return std::make_unique<ResizedRows>(std::move(source), vertical, horizontal, stage);
+}
+
+std::unique_ptr<RowSource> scale_rows(std::unique_ptr<RowSource> source, double scale,
+                                      const ResizeOptions& options, Stage& stage) {
+  const auto axis = [&](int length) {
+    return resize_axis(length, resized_length(length, scale), scale, options, at::kFloat);
+  };
+  const auto vertical = axis(source->height()), horizontal = axis(source->width());
+  return std::make_unique<ResizedRows>(std::move(source), vertical, horizontal, stage);
+}
+
+}  // namespace sr

@@ -1,0 +1,28 @@
+#include "image/vips.h"
+
+#include <vips/vips.h>
+
+namespace sr {
+
+VipsSession::VipsSession(const char* program, int threads) {
+  if (VIPS_INIT(program) != 0)
+    throw UsageError(fmt::format("libvips does not start: {}", vips_error_buffer()));
+  vips_concurrency_set(threads);
+  vips_cache_set_max(0);  // every picture is read once
+  // libvips' own warnings would come between our lines; what matters arrives as an error
+  g_log_set_handler(
+      "VIPS", G_LOG_LEVEL_MASK, [](const char*, GLogLevelFlags, const char*, void*) {}, nullptr);
+}
+
+VipsSession::~VipsSession() { vips_shutdown(); }
+
+std::string vips_reason(const vips::VError& error) {
+  std::string text = error.what();
+  vips_error_clear();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at))
+    text.replace(at, 1, "; ");
+  return text.empty() ? "not readable as a picture" : text;
+}
+
+}  // namespace sr

@@ -1,0 +1,100 @@
+#include "nets/network.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <set>
+#include <vector>
+
+#include "core/error.h"
+#include "nets/edsr.h"
+#include "nets/layers.h"
+#include "nets/msrresnet.h"
+#include "nets/nafnet.h"
+#include "nets/rrdbnet.h"
+#include "nets/srvgg.h"
+#include "nets/swinir.h"
+
+namespace sr {
+namespace {
+
+/// "WHAT a, b, c and 17 more", or nothing.
+std::string listed(const char* what, const std::vector<std::string>& names) {
+  constexpr size_t shown = 6;
+  if (names.empty()) return {};
+  const size_t count = std::min(shown, names.size());
+  std::string text = fmt::format("{} {}", what, fmt::join(names.begin(), names.begin() + count, ", "));
+  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
+  return text;
+}
+
+/// What keeps a state dict from fitting a network.
+struct Misfit {
+  std::vector<std::string> missing, unexpected, misshapen;
+
+  void check() const;
+};
+
+void Misfit::check() const {
+  std::vector<std::string> parts;
+  for (auto part :
+       {listed("missing", missing), listed("unexpected", unexpected), listed("misshapen", misshapen)}) {
+    if (!part.empty()) parts.push_back(std::move(part));
+  }
+  if (!parts.empty()) throw Error(fmt::format("the weights do not fit: {}", fmt::join(parts, "; ")));
+}
+
+Misfit misfit(const Network& network, const StateDict& weights) {
+  Misfit found;
+  std::set<std::string> own;
+  for (const auto& parameter : network.named_parameters()) {
+    own.insert(parameter.key());
+    const auto entry = weights.find(parameter.key());
+    if (entry == weights.end()) {
+      found.missing.push_back(parameter.key());
+    } else if (entry->second.sizes() != parameter->sizes()) {
+      found.misshapen.push_back(fmt::format("{} ({}, not {})", parameter.key(),
+                                            fmt::join(entry->second.sizes(), "x"),
+                                            fmt::join(parameter->sizes(), "x")));
+    }
+  }
+  for (const auto& [key, tensor] : weights) {
+    if (!own.count(key) && !network.recomputes(key)) found.unexpected.push_back(key);
+  }
+  return found;
+}
+
+template <class Net, class Config>
+std::shared_ptr<Network> filled(const Config& config, const StateDict& weights) {
+  auto network = std::make_shared<Net>(config);
+  load_weights(*network, weights);
+  network->eval();
+  for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
+  return network;
+}
+
+}  // namespace
+
+void load_weights(Network& network, const StateDict& weights) {
+  misfit(network, weights).check();
+  const at::NoGradGuard no_grad;
+  for (auto& parameter : network.named_parameters()) parameter->copy_(weights.at(parameter.key()));
+}
+
+void set_precision(Network& network, at::ScalarType type) {
+  for (const auto& module : network.modules(/*include_self=*/false)) {
+    if (const auto layer = std::dynamic_pointer_cast<WeightLayer>(module)) layer->set_precision(type);
+  }
+}
+
+std::shared_ptr<Network> make_network(const StateDict& checkpoint) {
+  const StateDict weights = rrdbnet_keys(checkpoint);
+  if (const auto config = detect_rrdbnet(weights)) return filled<RRDBNet>(*config, weights);
+  if (const auto config = detect_srvgg(weights)) return filled<SRVGGNetCompact>(*config, weights);
+  if (const auto config = detect_swinir(weights)) return filled<SwinIR>(*config, weights);
+  if (const auto config = detect_nafnet(weights)) return filled<NAFNet>(*config, weights);
+  if (const auto config = detect_edsr(weights)) return filled<EDSR>(*config, weights);
+  if (const auto config = detect_msrresnet(weights)) return filled<MSRResNet>(*config, weights);
+  throw Error("the weights' keys are of no network known here");
+}
+
+}  // namespace sr

@@ -8,7 +8,7 @@ namespace {
 
 bool names_folder(const OutputOptions& options, const Inputs& inputs) {
   const auto& output = options.output;
-  return output.back() == '/' || fs::is_directory(output) || inputs.from_folder || inputs.files.size() > 1;
+  return output.back() == '/' || fs::is_directory(output) || inputs.from_folder || inputs.files.size() + inputs.missing.size() > 1;
 }
 
 /// The format that was asked for, or that of the input where it can be written, or PNG.

@@ -68,6 +68,7 @@ std::string joined_options(std::string_view defaults, std::string_view options) 
 
 /// What a picture's owner put in, as against what describes the old file.
 bool is_kept_field(std::string_view field) {
+  if (field == "exif-ifd0-Orientation") return false;  // it has been applied
   constexpr std::array<std::string_view, 7> kept{
       "exif-", "xmp-data", "iptc-data", "photoshop-data", "png-comment-", "comment", "resolution-unit"};
   return std::any_of(kept.begin(), kept.end(),
@@ -80,6 +81,7 @@ void copy_metadata(VipsImage* from, VipsImage* to) {
     return nullptr;
   };
   vips_image_map(from, copy_field, to);
+  vips_image_set_int(to, VIPS_META_ORIENTATION, 1);  // else the old one in the EXIF block would stay
   to->Xres = from->Xres;
   to->Yres = from->Yres;
 }

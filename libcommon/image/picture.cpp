@@ -24,7 +24,6 @@ VImage load_whole(const VSource& source, vips::VOption* options) {
   size_t length = 0;
   const void* bytes = vips_source_map(source.get_source(), &length);
   if (bytes == nullptr) throw vips::VError();
-  if (length == 0) throw Error("the file is empty");
   if (vips_foreign_find_load_buffer(bytes, length) == nullptr) {
     vips_error_clear();
     throw Error("not a picture in a known format");
@@ -35,6 +34,8 @@ VImage load_whole(const VSource& source, vips::VOption* options) {
 VImage load(const fs::path& path, VipsAccess access) {
   auto* options = VImage::option()->set("access", access)->set("fail_on", VIPS_FAIL_ON_ERROR);
   const auto source = open_source(path);
+  unsigned char* first = nullptr;
+  if (vips_source_sniff_at_most(source.get_source(), &first, 1) == 0) throw Error("the file is empty");
   if (vips_foreign_find_load_source(source.get_source()) != nullptr) {
     return VImage::new_from_source(source, "", options);
   }

@@ -20,12 +20,13 @@ void join(const Value* row, int64_t stride, int64_t width, int64_t planes, Sampl
   for (int64_t x = 0; x < width; x++) samples[x * planes] = encode(row[x * stride]);
 }
 
+/// Clamped and rounded, halves to even as NumPy does; NaN becomes 0.
 template <class Sample>
 Sample rounded(float value) {
   constexpr auto top = static_cast<float>(std::numeric_limits<Sample>::max());
+  constexpr float shift = 12582912;  // 1.5 * 2^23: adding it leaves no bits below 1; vectorises without SSE4.1
   const float scaled = value * top;
-  // NaN becomes 0; truncation after + 0.5 is what compilers vectorise without SSE4.1
-  return static_cast<Sample>((scaled > 0 ? std::min(scaled, top) : 0.F) + 0.5F);
+  return static_cast<Sample>((scaled > 0 ? std::min(scaled, top) : 0.F) + shift - shift);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr int kRowsPerPull = 16;  // how much the line cache below asks for at a time
+constexpr int kRowsPerPull = 16;  // how much `sequential` below asks for at a time
 
 VipsBandFormat band_format(Depth depth) {
   switch (depth) {
@@ -73,8 +73,8 @@ StripImage::StripImage(RowSource& rows, Depth depth)
       vips_image_generate(out, nullptr, fill, nullptr, state_.get(), nullptr) != 0) {
     throw vips::VError();
   }
-  image_ = image_.linecache(
-      vips::VImage::option()->set("tile_height", kRowsPerPull)->set("access", VIPS_ACCESS_SEQUENTIAL));
+  // keeps requests of several threads in order, and lines for those that come late
+  image_ = image_.sequential(vips::VImage::option()->set("tile_height", kRowsPerPull));
 }
 
 void StripImage::rethrow() const {

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import tempfile
@@ -36,7 +37,11 @@ def vips(*arguments):
 def header(path, field):
     """A field of the picture's header, as libvips tells it; None where it is not there."""
     result = subprocess.run(["vipsheader", "-f", field, str(path)], capture_output=True, text=True, check=False)
-    return result.stdout.strip() if result.returncode == 0 else None
+    if result.returncode != 0:
+        return None
+    value = result.stdout.strip()
+    named = re.search(r"VIPS_(?:FORMAT|INTERPRETATION)_(\w+)", value)  # as some versions print enumerations
+    return named[1].lower() if named else value
 
 
 def size(path):

@@ -119,7 +119,7 @@ class Batches(Case):
         self.fail_with(1, "standard input", "sr-upscale", "-", "-o", self.dir / "x.png", input=b"")
 
     def test_progress_on_demand(self):
-        result = self.succeed("sr-upscale", "--progress", "always", *[self.crop(f"{i}.png", 200, 100) for i in range(3)],
+        result = self.succeed("sr-upscale", "--progress", "always", *[self.crop(f"{i}.png", 150, 100) for i in range(3)],
                               "-o", self.dir / "out/", "--precision", "fp32")
         self.assertIn(b"ETA", result.stderr)
         self.assertNotIn(b"ETA", self.succeed("sr-upscale", self.dir / "0.png", "-o", self.dir / "x.png").stderr)

@@ -27,6 +27,7 @@ class Engine {
   Engine(StateDict weights, const EngineOptions& options, Log& log);
 
   const NetworkShape& shape() const { return shape_; }
+  bool reduces_precision() const { return type_ != at::kFloat; }
   /// About what a forward pass needs for each input pixel; tile sizes follow from it.
   double bytes_per_pixel() const;
 

@@ -17,7 +17,7 @@ struct TileMargins {
 
 /// Networks with a small receptive field get all of it, and their tiles fit without a seam. For those that
 /// see further the context is what matters in practice, and tiles are mixed over a band.
-TileMargins margins_for(const NetworkShape& shape);
+TileMargins margins_for(const NetworkShape& shape, bool reduced_precision);
 
 /// One tile along one axis: [input_begin,input_end) is read; of what comes out [begin,end) is used.
 struct TileSpan {

@@ -41,8 +41,8 @@ Tensor blend_ramp(const TileSpan& tile, int length, int scale, int blend, int ax
   return axis == 1 ? ramp.view({1, -1, 1}) : ramp.view({1, 1, -1});
 }
 
-TileMargins choose_margins(const NetworkShape& shape, const UpscaleOptions& options) {
-  auto margins = margins_for(shape);
+TileMargins choose_margins(const Engine& engine, const UpscaleOptions& options) {
+  const auto margins = margins_for(engine.shape(), engine.reduces_precision());
   if (options.tile == 0) return {0, 0, margins.alignment};
   return options.tile_pad < 0 ? margins : TileMargins{options.tile_pad, 0, margins.alignment};
 }
@@ -55,7 +55,7 @@ class UpscaledRows final : public RowSource {
         scale_(engine.shape().scale),
         has_alpha_(window_.source().planes() % 2 == 0),
         quantise_(options.quantise),
-        margins_(choose_margins(engine.shape(), options)),
+        margins_(choose_margins(engine, options)),
         columns_(plan_axis(window_.source().width(), tile_width(options.tile), margins_)),
         strips_(plan_axis(window_.source().height(), tile_height(options.tile), margins_)) {
     if (has_alpha_) {

@@ -24,12 +24,11 @@ int main(int argc, char** argv) {
   sr::DegradeConfig config;
   sr::add_input_options(program, config.input);
   sr::add_output_options(program, config.output);
-  auto& app = program.app();
   program.add_choice("-m,--method", config.method, "bicubic", "How the LR image is made")
       ->group("Degradation");
-  app.add_option("-s,--scale", config.scale, "HR side divided by LR side (4)")
+  program.add_number("-s,--scale", config.scale, 1, 64, "HR side divided by LR side (4)")
       ->type_name("S")
-      ->check(CLI::Range(1.0, 64.0))
+
       ->group("Degradation");
   sr::add_threads_option(program, config.threads);
   sr::add_batch_options(program, config.batch);

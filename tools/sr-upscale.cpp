@@ -46,10 +46,10 @@ int main(int argc, char** argv) {
   sr::add_output_options(program, config.output);
   sr::add_model_options(program, config.model);
   auto& app = program.app();
-  app.add_option("--scale", config.scale,
-                 "Enlarge by S, whatever the network does: its result is resized bicubically")
+  program
+      .add_number("--scale", config.scale, 0.01, 100,
+                  "Enlarge by S, whatever the network does: its result is resized bicubically")
       ->type_name("S")
-      ->check(CLI::Range(0.01, 100.0))
       ->group("Model");
   app.add_flag("--tta", config.tta,
                "Mean over eight flips and turns of the input: a little better, eight times slower")

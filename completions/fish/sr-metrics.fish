@@ -2,6 +2,7 @@
 complete -c sr-metrics -l pairs -r -d 'Read pairs of names from FILE (-: standard input), parted by a tab'
 complete -c sr-metrics -s r -l recursive -d 'Descend into folders'
 complete -c sr-metrics -l max-pixels -r -d 'Refuse pictures with more pixels than this (500000000)'
+complete -c sr-metrics -l shard -r -d 'Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work'
 complete -c sr-metrics -s m -l metrics -r -d 'What to measure: psnr, ssim, in the order of the columns (psnr,ssim)'
 complete -c sr-metrics -l protocol -x -a 'rgb sr-y' -d 'What is compared; sr-y: Y, border of --scale cut off (rgb)'
 complete -c sr-metrics -l scale -r -d 'The scale of the results, for sr-y (4)'

@@ -1,20 +1,34 @@
 #include "cli/batch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <fmt/format.h>
 
 #include "core/pipeline.h"
+#include "core/signals.h"
 #include "core/stdout.h"
+#include "infer/engine.h"
 
 namespace sr {
 namespace {
 
 std::vector<Job> without_existing(std::vector<Job> jobs, Log& log) {
-  const auto exists = [](const Job& job) { return !is_stream(job.target) && fs::exists(job.target); };
+  const auto exists = [](const Job& job) { return !is_stream(job.target) && path_exists(job.target); };
   const auto kept = std::remove_if(jobs.begin(), jobs.end(), exists);
   log.detail(fmt::format("{} of {} are there already", jobs.end() - kept, jobs.size()));
   jobs.erase(kept, jobs.end());
   return jobs;
+}
+
+/// What went wrong, beginning with the input's name or the target's.
+std::string sentence(const std::exception& error, const Named& names) {
+  std::string reason = is_out_of_memory(error) ? "not enough memory" : error.what();
+  reason = reason.substr(0, reason.find('\n'));  // LibTorch goes on with a stack trace
+  const auto begins_with = [&](const std::string& name) {
+    return reason.substr(0, name.size() + 2) == name + ": ";
+  };
+  const bool named = std::any_of(names.begin(), names.end(), begins_with);
+  return named ? reason : fmt::format("{}: {}", names.front(), reason);
 }
 
 class CountedRows final : public RowSource {
@@ -37,39 +51,46 @@ class CountedRows final : public RowSource {
 
 }  // namespace
 
-bool attempt(Log& log, const fs::path& path, const std::function<void()>& work) {
+bool attempt(Log& log, const Named& names, const std::function<void()>& work) {
   try {
     work();
     return true;
-  } catch (const UsageError&) {
-    throw;  // would be the same for every file
-  } catch (const Error& error) {
-    log.error(error.what());
   } catch (const std::exception& error) {
     if (dynamic_cast<const Interrupted*>(&error) != nullptr) throw;
     if (dynamic_cast<const BrokenPipe*>(&error) != nullptr) throw;
-    const std::string reason = error.what();
-    log.error(fmt::format("{}: {}", printable(path.string()), reason.substr(0, reason.find('\n'))));
+    log.error(sentence(error, names));
   }
   return false;
+}
+
+Shard parse_shard(const std::string& text) {
+  if (text.empty()) return {};
+  const auto parts = split(text, '/');
+  constexpr long kMost = 1'000'000'000;
+  const auto count = parts.size() == 2 ? parse_number(parts[1], 1, kMost) : std::nullopt;
+  const auto index = count ? parse_number(parts[0], 1, *count) : std::nullopt;
+  if (!index) throw UsageError(fmt::format("--shard: '{}' is not I/N with I from 1 to N", text));
+  return {static_cast<size_t>(*index) - 1, static_cast<size_t>(*count)};
 }
 
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
                      const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work) {
   auto& log = program.log();
-  auto jobs = plan_outputs(inputs, output);
+  auto jobs = shard_of(plan_outputs(inputs, output), options.shard);
   if (output.skip_existing) jobs = without_existing(std::move(jobs), log);
   std::atomic<bool> failed = !inputs.missing.empty();
   for (const auto& missing : inputs.missing) log.error(missing);
   Progress progress(log, program.progress(), jobs.size());
   for_each_in_flight(jobs.size(), options.jobs, [&](size_t i) {
     const auto& job = jobs[i];
-    if (attempt(log, job.input.path, [&] { work(job, progress); })) {
-      log.detail(fmt::format("{} -> {}", printable(job.input.path.string()), printable(job.target.string())));
+    const auto input = shown(job.input.path, "standard input"), target = shown(job.target, "standard output");
+    if (attempt(log, {input, target}, [&] { work(job, progress); })) {
+      log.detail(fmt::format("{} -> {}", input, target));
     } else {
       failed = true;
     }
   });
+  check_interrupted();
   if (jobs.empty() && inputs.files.empty() && !failed) log.warning("no picture found");
   return failed ? ExitStatus::some_failed : ExitStatus::ok;
 }

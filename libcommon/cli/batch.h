@@ -8,9 +8,28 @@
 
 namespace sr {
 
+/// Names of a file's input and output, of which an error message begins with one.
+using Named = std::vector<std::string>;
+
 /// Runs one file's work; false, and an error line, where it failed. What is no failure of that file passes
-/// through: UsageError, Interrupted, BrokenPipe.
-bool attempt(Log& log, const fs::path& path, const std::function<void()>& work);
+/// through: Interrupted, BrokenPipe.
+bool attempt(Log& log, const Named& names, const std::function<void()>& work);
+
+/// Every `count`-th item from `first` on.
+struct Shard {
+  size_t first = 0, count = 1;
+};
+
+/// "I/N", I from 1 to N; empty: everything. Throws UsageError.
+Shard parse_shard(const std::string& text);
+
+template <class Item>
+std::vector<Item> shard_of(std::vector<Item> items, const std::string& text) {
+  const auto shard = parse_shard(text);
+  std::vector<Item> kept;
+  for (size_t i = shard.first; i < items.size(); i += shard.count) kept.push_back(std::move(items[i]));
+  return kept;
+}
 
 /// Calls `work(job, progress)` for every job that is not skipped; `work` advances the progress by 1 in all.
 /// Each failure is an error line, and so is each name that was not found; the status says whether there were

@@ -37,7 +37,15 @@ StateDict load_model(const ModelOptions& options) {
   const auto share = share_folder();
   const auto folder = options.weights.empty() ? std::nullopt : std::optional<fs::path>(options.weights);
   const WeightsFinder finder(Catalogue::read(share / "catalogue.tsv"), share, folder);
-  const auto load = [&](const std::string& model) { return load_checkpoint(finder.find(model)); };
+  const auto load = [&](const std::string& model) {
+    try {
+      return load_checkpoint(finder.find(model));
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Error& error) {
+      throw UsageError(error.what());  // without a model nothing can start
+    }
+  };
   auto weights = load(options.model);
   if (options.denoise == 1) return weights;
   const auto twin = options.denoise_model.empty() ? twin_of(options.model) : options.denoise_model;

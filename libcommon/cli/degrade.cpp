@@ -10,7 +10,7 @@ ExitStatus degrade(Program& program, const DegradeConfig& config) {
   check_output_options(config.output);
   const int threads = config.threads > 0 ? config.threads : available_processors();
   const VipsSession vips(program.info().name.c_str(), threads);
-  const auto inputs = find_inputs(config.input, program.log());
+  const auto inputs = find_inputs(config.input, program.log(), config.output.output);
   Stage stage([threads] { at::set_num_threads(threads); });
   return run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
     const auto picture = open_picture(job.input.path, config.max_pixels);

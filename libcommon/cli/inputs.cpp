@@ -1,7 +1,6 @@
 #include "cli/inputs.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 
 #include "image/encode.h"
@@ -12,6 +11,11 @@ namespace {
 
 bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }
 
+bool is_same(const fs::path& a, const fs::path& b) {
+  boost::system::error_code error;
+  return !b.empty() && fs::equivalent(a, b, error);
+}
+
 /// By name, since a broken picture should be told, not passed over; else by content.
 bool is_picture(const fs::path& path) {
   auto extension = path.extension().string();
@@ -21,64 +25,77 @@ bool is_picture(const fs::path& path) {
   return readable_only || Format::of_name(path).has_value() || looks_like_picture(path);
 }
 
-void walk(const fs::path& folder, const fs::path& below, bool recursive, Inputs& inputs, Log& log) {
+std::vector<fs::path> entries_of(const fs::path& folder, Inputs& inputs) {
+  boost::system::error_code error;
   std::vector<fs::path> entries;
-  for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    entries.push_back(at->path());
+  if (error) inputs.missing.push_back(fmt::format("{}: {}", printable(folder.string()), error.message()));
   std::sort(entries.begin(), entries.end());
-  for (const auto& entry : entries) {
-    if (is_hidden(entry)) continue;
-    const auto relative = below / entry.filename();
-    if (fs::is_directory(entry)) {
-      if (recursive) walk(entry, relative, recursive, inputs, log);
-    } else if (is_picture(entry)) {
-      inputs.files.push_back({entry, relative});
-    } else {
-      log.note(fmt::format("{}: not a picture, passed over", printable(entry.string())));
+  return entries;
+}
+
+class Walk {
+ public:
+  Walk(bool recursive, fs::path left_out, Inputs& inputs, Log& log)
+      : recursive_(recursive), left_out_(std::move(left_out)), inputs_(inputs), log_(log) {}
+
+  void folder(const fs::path& folder, const fs::path& below) {
+    for (const auto& entry : entries_of(folder, inputs_)) {
+      if (is_hidden(entry)) continue;
+      const auto relative = below / entry.filename();
+      if (is_folder(entry)) {
+        // a linked folder could lead back here; the results of an earlier run are no inputs
+        if (recursive_ && !fs::is_symlink(entry) && !is_same(entry, left_out_)) this->folder(entry, relative);
+      } else if (is_picture(entry)) {
+        inputs_.files.push_back({entry, relative});
+      } else {
+        log_.note(fmt::format("{}: not a picture, passed over", printable(entry.string())));
+      }
     }
   }
-}
 
-void add_name(const std::string& name, bool recursive, Inputs& inputs, Log& log) {
-  const fs::path path(name);
-  boost::system::error_code error;
-  const auto status = fs::status(path, error);
-  if (is_stream(path)) {
-    inputs.files.push_back({path, "stdin"});
-  } else if (status.type() == fs::directory_file) {
-    inputs.from_folder = true;
-    walk(path, "", recursive, inputs, log);
-  } else if (!fs::exists(status)) {
-    inputs.missing.push_back(fmt::format("{}: {}", printable(name), error.message()));
-  } else {
-    inputs.files.push_back({path, path.filename()});
+  void name(const std::string& name) {
+    const fs::path path(name);
+    boost::system::error_code error;
+    const auto status = fs::status(path, error);
+    if (is_stream(path)) {
+      inputs_.files.push_back({path, "stdin"});
+    } else if (status.type() == fs::directory_file) {
+      inputs_.from_folder = true;
+      folder(path, "");
+    } else if (!fs::exists(status)) {
+      inputs_.missing.push_back(fmt::format("{}: {}", printable(name), error.message()));
+    } else {
+      inputs_.files.push_back({path, path.filename()});
+    }
   }
-}
+
+ private:
+  bool recursive_;
+  fs::path left_out_;
+  Inputs& inputs_;
+  Log& log_;
+};
 
 std::vector<std::string> read_list(const std::string& list, bool null_separated) {
-  const auto text = read_file(list == "-" ? fs::path("/dev/stdin") : fs::path(list));
+  const auto text = read_named_file(list);
   auto names = split(text, null_separated ? '\0' : '\n');
   names.erase(std::remove(names.begin(), names.end(), ""), names.end());
   return names;
 }
 
-/// Every N-th file, from the I-th on.
-void keep_shard(const std::string& shard, std::vector<Input>& files) {
-  size_t index = 0, count = 0;
-  const auto* end = shard.data() + shard.size();
-  const auto first = std::from_chars(shard.data(), end, index);
-  const bool slash = first.ptr != end && *first.ptr == '/';
-  const bool read = slash && std::from_chars(first.ptr + 1, end, count).ptr == end;
-  if (!read || index < 1 || index > count) {
-    throw UsageError(fmt::format("--shard: '{}' is not I/N with I from 1 to N", shard));
-  }
-  std::vector<Input> kept;
-  for (size_t i = index - 1; i < files.size(); i += count) kept.push_back(std::move(files[i]));
-  files = std::move(kept);
-}
-
 }  // namespace
 
-Inputs find_inputs(const InputOptions& options, Log& log) {
+std::string read_named_file(const std::string& name) {
+  try {
+    return read_file(name == "-" ? fs::path("/dev/stdin") : fs::path(name));
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+Inputs find_inputs(const InputOptions& options, Log& log, const fs::path& left_out) {
   auto names = options.names;
   if (!options.files_from.empty()) {
     const auto listed = read_list(options.files_from, options.null_separated);
@@ -87,8 +104,8 @@ Inputs find_inputs(const InputOptions& options, Log& log) {
     throw UsageError("no input: name files or folders, - for standard input, or --files-from");
   }
   Inputs inputs;
-  for (const auto& name : names) add_name(name, options.recursive, inputs, log);
-  if (!options.shard.empty()) keep_shard(options.shard, inputs.files);
+  Walk walk(options.recursive, left_out, inputs, log);
+  for (const auto& name : names) walk.name(name);
   return inputs;
 }
 

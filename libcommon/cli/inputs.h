@@ -24,7 +24,12 @@ struct Inputs {
 };
 
 /// Walks the names, folders in byte order: hidden files are passed over, and what is no picture by name or
-/// content. Throws UsageError where there is no name at all, or the list or the shard is out of order.
-Inputs find_inputs(const InputOptions& options, Log& log);
+/// content, and the folder `left_out` (where results go), and with --recursive folders that are links. Throws
+/// UsageError where there is no name at all, or the list can't be read.
+Inputs find_inputs(const InputOptions& options, Log& log, const fs::path& left_out = {});
+
+/// A file's text, standard input's for "-". Throws UsageError: without the list there is nothing to start
+/// with.
+std::string read_named_file(const std::string& name);
 
 }  // namespace sr

@@ -20,6 +20,7 @@ namespace {
 
 std::vector<std::string> parse_metrics(const std::string& text) {
   const auto metrics = split(text, ',');
+  if (metrics.empty()) throw UsageError("-m: nothing to measure");
   for (const auto& metric : metrics) {
     if (metric != "psnr" && metric != "ssim") {
       throw UsageError(fmt::format("-m: '{}' is no metric (psnr, ssim)", metric));
@@ -117,9 +118,11 @@ ExitStatus measure(Program& program, const MetricsConfig& config) {
   if (config.pairs.empty() && config.sides.size() != 2) {
     throw UsageError("give two pictures or two folders, or --pairs");
   }
-  const auto found = config.pairs.empty()
-                         ? pair_sides(config.sides[0], config.sides[1], config.recursive, log)
-                         : read_pairs(config.pairs);
+  if (!config.pairs.empty() && !config.sides.empty()) throw UsageError("give either two sides or --pairs");
+  auto found = config.pairs.empty() ? pair_sides(config.sides[0], config.sides[1], config.recursive, log)
+                                    : read_pairs(config.pairs);
+  if (found.pairs.empty() && found.unmatched.empty()) throw UsageError("no pictures to compare");
+  found.pairs = shard_of(std::move(found.pairs), config.batch.shard);
   for (const auto& unmatched : found.unmatched) log.error(unmatched);
   std::vector<std::string> columns{"file"};
   columns.insert(columns.end(), metrics.begin(), metrics.end());
@@ -135,12 +138,13 @@ ExitStatus measure(Program& program, const MetricsConfig& config) {
   for_each_in_flight(found.pairs.size(), config.batch.jobs, [&](size_t i) {
     const auto& pair = found.pairs[i];
     std::optional<Scores> scores;
-    const bool done = attempt(log, pair.a, [&] {
-      const auto a = load_values(pair.a, config.max_pixels, log),
-                 b = load_values(pair.b, config.max_pixels, log);
-      naming_errors(printable(pair.name),
-                    [&] { stage.run([&] { scores = compare(a, b, metrics, protocol); }); });
-    });
+    const bool done = attempt(
+        log, {shown(pair.a, "standard input"), shown(pair.b, "standard input"), printable(pair.name)}, [&] {
+          const auto a = load_values(pair.a, config.max_pixels, log),
+                     b = load_values(pair.b, config.max_pixels, log);
+          naming_errors(printable(pair.name),
+                        [&] { stage.run([&] { scores = compare(a, b, metrics, protocol); }); });
+        });
     if (!done) failed = true;
     rows.finish(i, scores);
     progress.advance(1);

@@ -21,10 +21,6 @@ void add_input_options(Program& program, InputOptions& options) {
       ->group(group);
   app.add_flag("-0,--null", options.null_separated, "Names in --files-from end in NUL instead of a line feed")
       ->group(group);
-  app.add_option("--shard", options.shard,
-                 "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
-      ->type_name("I/N")
-      ->group(group);
 }
 
 void add_output_options(Program& program, OutputOptions& options) {
@@ -56,9 +52,13 @@ void add_output_options(Program& program, OutputOptions& options) {
 }
 
 void add_batch_options(Program& program, BatchOptions& options) {
-  program.app()
-      .add_option("--jobs", options.jobs,
-                  "Files under way at once, so that decoding, computing and encoding overlap (3)")
+  auto& app = program.app();
+  app.add_option("--shard", options.shard,
+                 "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
+      ->type_name("I/N")
+      ->group("Input");
+  app.add_option("--jobs", options.jobs,
+                 "Files under way at once, so that decoding, computing and encoding overlap (3)")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->group("Computation");
@@ -95,11 +95,12 @@ void add_model_options(Program& program, ModelOptions& options) {
   app.add_option("--weights", options.weights, "Look for catalogue models in DIR first")
       ->type_name("DIR")
       ->group(group);
-  app.add_option("--denoise", options.denoise,
-                 "Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin "
-                 "(realesr-general-x4v3)")
+  program
+      .add_number("--denoise", options.denoise, 0, 1,
+                  "Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin "
+                  "(realesr-general-x4v3)")
       ->type_name("STRENGTH")
-      ->check(CLI::Range(0.0, 1.0))
+
       ->group(group);
   app.add_option("--denoise-model", options.denoise_model, "The twin that --denoise mixes with")
       ->type_name("NAME|FILE")

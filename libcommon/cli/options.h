@@ -15,7 +15,6 @@ struct InputOptions {
   bool recursive = false;
   std::string files_from;  ///< a list of names, "-": standard input
   bool null_separated = false;
-  std::string shard;  ///< "I/N"
 };
 
 /// Where results go and in which form.
@@ -28,8 +27,10 @@ struct OutputOptions {
   bool skip_existing = false;
 };
 
+/// How to go through many files.
 struct BatchOptions {
-  int jobs = 3;  ///< files under way at once
+  std::string shard;  ///< "I/N": every N-th file, from the I-th on
+  int jobs = 3;       ///< files under way at once
 };
 
 /// Where and how exactly to compute.

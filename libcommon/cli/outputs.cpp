@@ -1,5 +1,6 @@
 #include "cli/outputs.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <map>
 
@@ -8,7 +9,8 @@ namespace {
 
 bool names_folder(const OutputOptions& options, const Inputs& inputs) {
   const auto& output = options.output;
-  return output.back() == '/' || fs::is_directory(output) || inputs.from_folder || inputs.files.size() + inputs.missing.size() > 1;
+  return output.back() == '/' || is_folder(output) || inputs.from_folder ||
+         inputs.files.size() + inputs.missing.size() > 1;
 }
 
 /// The format that was asked for, or that of the input where it can be written, or PNG.
@@ -28,8 +30,11 @@ Job job_in_folder(const Input& input, const fs::path& folder, const OutputOption
 
 Job job_for_file(const Input& input, const OutputOptions& options) {
   const auto [name, save_options] = split_options(options.output);
-  if (!options.format.empty()) return {input, name, Format::parse(options.format)};
   const auto format = Format::of_name(name);
+  if (!options.format.empty()) {
+    // brackets after a name without a known extension are part of the name
+    return {input, format ? name : options.output, Format::parse(options.format)};
+  }
   if (!format) {
     throw UsageError(
         fmt::format("-o {}: no known extension; add one or --format, or end a folder's name in /",
@@ -38,13 +43,18 @@ Job job_for_file(const Input& input, const OutputOptions& options) {
   return {input, name, Format::parse(format->extension() + save_options)};
 }
 
-bool same_file(const fs::path& a, const fs::path& b) {
-  boost::system::error_code ignored;
-  return !is_stream(a) && !is_stream(b) && fs::equivalent(a, b, ignored);
+Depth named_depth(const std::string& name) {
+  if (name == "8") return Depth::u8;
+  return name == "16" ? Depth::u16 : Depth::f32;
 }
 
+/// Two jobs must not write one file, nor one job what another (or itself) reads.
 void check_targets(const std::vector<Job>& jobs) {
-  std::map<fs::path, const Job*> taken;
+  boost::system::error_code error;
+  std::map<fs::path, const Job*> taken, read;
+  for (const auto& job : jobs) {
+    if (!is_stream(job.input.path)) read.emplace(fs::canonical(job.input.path, error), &job);
+  }
   for (const auto& job : jobs) {
     const auto [at, free] = taken.emplace(job.target, &job);
     if (!free) {
@@ -52,9 +62,21 @@ void check_targets(const std::vector<Job>& jobs) {
                                    printable(at->second->input.path.string()),
                                    printable(job.input.path.string()), printable(job.target.string())));
     }
-    if (same_file(job.input.path, job.target)) {
+    if (path_exists(job.target) && read.count(fs::canonical(job.target, error)) != 0) {
       throw UsageError(
-          fmt::format("{} would be overwritten by its own result", printable(job.target.string())));
+          fmt::format("{} is an input and would be overwritten by a result", printable(job.target.string())));
+    }
+  }
+}
+
+/// Throws UsageError where --depth asks for more than a format holds.
+void check_depths(const std::vector<Job>& jobs, const OutputOptions& options) {
+  if (options.depth == "auto") return;
+  for (const auto& job : jobs) {
+    const Depth wanted = named_depth(options.depth);
+    if (wanted > job.format.deepest() || wanted < job.format.shallowest()) {
+      throw UsageError(fmt::format("{}: {} does not hold --depth {}", printable(job.target.string()),
+                                   job.format.extension().substr(1), options.depth));
     }
   }
 }
@@ -68,12 +90,6 @@ void make_folders(const std::vector<Job>& jobs) {
   }
 }
 
-Depth wanted_depth(const OutputOptions& options, const Picture& picture) {
-  if (options.depth == "8") return Depth::u8;
-  if (options.depth == "16") return Depth::u16;
-  return options.depth == "float" ? Depth::f32 : picture.depth;
-}
-
 }  // namespace
 
 std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options) {
@@ -84,14 +100,15 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
     for (const auto& input : inputs.files) {
       jobs.push_back({input, "-", Format::parse(options.format.empty() ? "png" : options.format)});
     }
+    check_depths(jobs, options);
     return jobs;
   }
   const bool folder = names_folder(options, inputs);
-  if (folder && fs::exists(options.output) && !fs::is_directory(options.output)) {
+  if (folder && path_exists(options.output) && !is_folder(options.output)) {
     throw UsageError(
         fmt::format("{} inputs do not go into one file, {}", inputs.files.size(), printable(options.output)));
   }
-  if (folder && Format::of_name(split_options(options.output).name) && !fs::exists(options.output)) {
+  if (folder && Format::of_name(split_options(options.output).name) && !path_exists(options.output)) {
     throw UsageError(
         fmt::format("several inputs need a folder, and {} is named like a file", printable(options.output)));
   }
@@ -99,18 +116,15 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
     jobs.push_back(folder ? job_in_folder(input, options.output, options) : job_for_file(input, options));
   }
   check_targets(jobs);
+  check_depths(jobs, options);
   make_folders(jobs);
   return jobs;
 }
 
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture) {
-  const Depth wanted = wanted_depth(options, picture), deepest = job.format.deepest();
-  if (wanted > deepest && options.depth != "auto") {
-    throw UsageError(
-        fmt::format("--depth {}: {} does not hold it", options.depth, job.format.extension().substr(1)));
-  }
-  return {job.format, std::min(wanted, deepest),
-          options.metadata == "keep" ? Metadata::keep : Metadata::strip};
+  const Depth wanted = options.depth == "auto" ? picture.depth : named_depth(options.depth);
+  const Depth depth = std::clamp(wanted, job.format.shallowest(), job.format.deepest());
+  return {job.format, depth, options.metadata == "keep" ? Metadata::keep : Metadata::strip};
 }
 
 AlphaPolicy alpha_policy(const Job& job, const OutputOptions& options, const Picture& picture, Log& log) {

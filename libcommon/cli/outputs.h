@@ -22,7 +22,6 @@ struct Job {
 std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options);
 
 /// How the picture is to be written: what the options ask for, else as it came, within what the format holds.
-/// Throws UsageError where the options ask for what the format cannot hold.
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture);
 
 /// Transparency for this picture: a format that cannot hold it gets white underneath, with a warning.

@@ -39,8 +39,7 @@ void match_by(const std::function<fs::path(const Input&)>& key, std::vector<Inpu
 }
 
 void require_exists(const std::string& name) {
-  boost::system::error_code error;
-  if (name != "-" && !fs::exists(name, error))
+  if (name != "-" && !path_exists(name))
     throw UsageError(fmt::format("{}: No such file or directory", printable(name)));
 }
 
@@ -49,9 +48,8 @@ void require_exists(const std::string& name) {
 Pairs pair_sides(const std::string& a, const std::string& b, bool recursive, Log& log) {
   require_exists(a);
   require_exists(b);
-  const bool folders = fs::is_directory(a);
-  if (folders != fs::is_directory(b))
-    throw UsageError("compare two files or two folders, not a file with a folder");
+  const bool folders = is_folder(a);
+  if (folders != is_folder(b)) throw UsageError("compare two files or two folders, not a file with a folder");
   if (a == "-" && b == "-") throw UsageError("only one side can be standard input");
   if (!folders) return {{{a == "-" ? b : a, a, b}}, {}};
   auto left = files_below(a, recursive, log), right = files_below(b, recursive, log);
@@ -71,7 +69,7 @@ Pairs pair_sides(const std::string& a, const std::string& b, bool recursive, Log
 }
 
 Pairs read_pairs(const std::string& file) {
-  const auto text = read_file(file == "-" ? fs::path("/dev/stdin") : fs::path(file));
+  const auto text = read_named_file(file);
   Pairs result;
   size_t number = 0;
   for (const auto& line : split(text, '\n')) {

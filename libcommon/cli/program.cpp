@@ -20,6 +20,17 @@ std::string usage_message(const CLI::Error& error, const std::string& program) {
   return fmt::format("{} (try '{} --help')", error.what(), program);
 }
 
+/// In the reverse order that CLI11 takes. It would read a file's name in brackets as a list.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> reversed;
+  for (int i = argc - 1; i > 0; i--) {
+    const std::string argument = argv[i];
+    const bool bracketed = argument.size() > 1 && argument.front() == '[' && argument.back() == ']';
+    reversed.push_back(bracketed ? "./" + argument : argument);
+  }
+  return reversed;
+}
+
 std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
 }  // namespace
@@ -57,12 +68,25 @@ void Program::add_common_options() {
 
 CLI::Option* Program::add_choice(const std::string& name, std::string& value, const std::string& choices,
                                  const std::string& description) {
-  const auto check = [name, choices](std::string& given) -> std::string {
+  const auto check = [choices](std::string& given) -> std::string {
     const auto all = split(choices, '|');
     if (std::find(all.begin(), all.end(), given) != all.end()) return "";
-    return fmt::format("{}: '{}' is none of {}", name, given, choices);
+    return fmt::format("'{}' is none of {}", given, choices);
   };
   return app_->add_option(name, value, description)->type_name(choices)->check(CLI::Validator(check, ""));
+}
+
+CLI::Option* Program::add_number(const std::string& name, double& value, double low, double high,
+                                 const std::string& description) {
+  // CLI11's own Range lets NaN through
+  const auto check = [low, high](std::string& given) -> std::string {
+    double number = 0;
+    const bool read = CLI::detail::lexical_cast(given, number);
+    return read && number >= low && number <= high
+               ? ""
+               : fmt::format("'{}' is not between {} and {}", given, low, high);
+  };
+  return app_->add_option(name, value, description)->check(CLI::Validator(check, ""));
 }
 
 ProgressMode Program::progress() const {
@@ -110,7 +134,7 @@ int Program::run(int argc, char** argv, const std::function<ExitStatus()>& work)
   reserve_standard_streams();
   catch_signals();
   try {
-    app_->parse(argc, argv);
+    app_->parse(arguments(argc, argv));
   } catch (const CLI::ParseError& error) {
     log_.error(usage_message(error, info_.name));
     return static_cast<int>(ExitStatus::usage);

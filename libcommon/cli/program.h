@@ -53,6 +53,10 @@ class Program {
   CLI::Option* add_choice(const std::string& name, std::string& value, const std::string& choices,
                           const std::string& description);
 
+  /// An option whose value is a number in [low, high].
+  CLI::Option* add_number(const std::string& name, double& value, double low, double high,
+                          const std::string& description);
+
  private:
   void add_common_options();
   bool answer() const;

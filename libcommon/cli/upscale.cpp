@@ -1,6 +1,5 @@
 #include "cli/upscale.h"
 
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>
@@ -15,13 +14,11 @@ namespace sr {
 namespace {
 
 int parse_tile(const std::string& text) {
+  constexpr long kLargest = 1'000'000;
   if (text == "auto") return -1;
-  int tile = 0;
-  const auto* end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, tile).ptr != end || text.empty() || tile < 0) {
-    throw UsageError(fmt::format("--tile: '{}' is neither auto nor a number of pixels", text));
-  }
-  return tile;
+  const auto tile = parse_number(text, 0, kLargest);
+  if (!tile) throw UsageError(fmt::format("--tile: '{}' is neither auto nor a number of pixels", text));
+  return static_cast<int>(*tile);
 }
 
 int scaled(int side, double scale) { return std::max(1, static_cast<int>(std::lround(side * scale))); }
@@ -56,6 +53,15 @@ ExitStatus summarise(const StateDict& weights) {
   return ExitStatus::ok;
 }
 
+/// A network that is not known, or does not fit its file, keeps everything from starting.
+std::unique_ptr<Engine> make_engine(StateDict weights, const EngineOptions& options, Log& log) {
+  try {
+    return std::make_unique<Engine>(std::move(weights), options, log);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 void tell_speed(Engine& engine, std::chrono::steady_clock::time_point start, Log& log) {
   const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double busy = engine.stage().busy_seconds();
@@ -71,13 +77,14 @@ ExitStatus upscale(Program& program, const UpscaleConfig& config) {
   auto options = engine_options(config.compute);
   options.tta = config.tta;
   const VipsSession vips(program.info().name.c_str(), options.threads);
-  const auto inputs = find_inputs(config.input, program.log());
-  Engine engine(load_model(config.model), options, program.log());
+  const auto inputs = find_inputs(config.input, program.log(), config.output.output);
+  const auto engine = make_engine(load_model(config.model), options, program.log());
   const auto start = std::chrono::steady_clock::now();
-  const auto status = run_batch(
-      program, inputs, config.output, config.batch,
-      [&](const Job& job, Progress& progress) { upscale_one(job, config, engine, program.log(), progress); });
-  tell_speed(engine, start, program.log());
+  const auto status =
+      run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
+        upscale_one(job, config, *engine, program.log(), progress);
+      });
+  tell_speed(*engine, start, program.log());
   return status;
 }
 

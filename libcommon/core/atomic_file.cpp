@@ -5,8 +5,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <utility>
 
 #include "core/error.h"
 
@@ -29,6 +29,16 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+/// Where a symbolic link ends, even if nothing is there yet.
+fs::path followed(fs::path path) {
+  boost::system::error_code error;
+  for (int links = 0; links < 40 && fs::is_symlink(path, error); links++) {
+    const auto next = fs::read_symlink(path, error);
+    path = next.is_absolute() ? next : folder_of(path) / next;
+  }
+  return path;
+}
+
 /// Hidden, so that a walk over the folder passes it by; the extension stays, since savers go by it.
 fs::path temporary_for(const fs::path& target) {
   static std::atomic<unsigned> count{0};
@@ -37,25 +47,38 @@ fs::path temporary_for(const fs::path& target) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path target) : target_(std::move(target)) {
-  if (fs::is_directory(target_)) throw Error(fmt::format("{}: Is a directory", printable(target_.string())));
+AtomicFile::AtomicFile(const fs::path& target) : target_(followed(target)) {
+  struct stat existing {};
+  const bool exists = ::stat(target_.c_str(), &existing) == 0;
+  if (exists && S_ISDIR(existing.st_mode)) {
+    errno = EISDIR;
+    fail(target_);
+  }
+  if (exists && !S_ISREG(existing.st_mode)) {
+    path_ = target_;
+    return;
+  }
   int fd = -1;
   do {
-    temporary_ = temporary_for(target_);
-    fd = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+    path_ = temporary_for(target_);
+    temporary_ = std::make_unique<TemporaryPath>(path_.string());
+    fd = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
   } while (fd < 0 && errno == EEXIST);
   if (fd < 0) fail(target_);
+  if (exists && ::fchmod(fd, existing.st_mode & 07777) != 0)
+    errno = 0;  // a mode that can't be kept is no failure
   ::close(fd);
 }
 
 AtomicFile::~AtomicFile() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_) ::unlink(path_.c_str());
 }
 
 void AtomicFile::commit() {
-  if (!sync(temporary_, O_RDWR)) fail(target_);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_);
-  temporary_.clear();
+  check_interrupted();
+  if (!temporary_) return;
+  if (!sync(path_, O_RDWR) || ::rename(path_.c_str(), target_.c_str()) != 0) fail(target_);
+  temporary_.reset();
   sync(folder_of(target_), O_RDONLY | O_DIRECTORY);  // a file system that cannot sync folders is no failure
 }
 

@@ -1,6 +1,7 @@
 #include "core/files.h"
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fmt/format.h>
 #include <fstream>
@@ -36,6 +37,28 @@ std::string printable(std::string_view name) {
     }
   }
   return shown;
+}
+
+std::string shown(const fs::path& path, std::string_view stream) {
+  return is_stream(path) ? std::string(stream) : printable(path.string());
+}
+
+std::optional<long> parse_number(std::string_view text, long low, long high) {
+  long value = 0;
+  const auto* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  const bool whole = result.ec == std::errc{} && result.ptr == end && !text.empty();
+  return whole && value >= low && value <= high ? std::optional(value) : std::nullopt;
+}
+
+bool path_exists(const fs::path& path) {
+  boost::system::error_code error;
+  return fs::exists(path, error);
+}
+
+bool is_folder(const fs::path& path) {
+  boost::system::error_code error;
+  return fs::is_directory(path, error);
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {

@@ -35,7 +35,9 @@ void Log::write(std::string_view kind, std::string_view message, Verbosity least
   const std::lock_guard lock(mutex_);
   const auto colour = colour_of(kind);
   erase_status();
-  fmt::print(stderr, "{}: {}{}{}{}\n", program_, colour, kind, colour.empty() ? "" : "\033[0m", message);
+  const auto line =
+      fmt::format("{}: {}{}{}{}\n", program_, colour, kind, colour.empty() ? "" : "\033[0m", message);
+  std::fwrite(line.data(), 1, line.size(), stderr);  // a message that cannot be shown is no failure
   draw_status();
 }
 

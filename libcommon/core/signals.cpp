@@ -1,16 +1,22 @@
 #include "core/signals.h"
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <unistd.h>
 
 #include "core/error.h"
 
 namespace sr {
 namespace {
 
-volatile std::sig_atomic_t received = 0;  // a signal handler can reach nothing but a global
+constexpr unsigned kGraceSeconds = 3;
 
-extern "C" void note_signal(int signal) { received = signal; }
+// A signal handler can reach nothing but globals.
+volatile std::sig_atomic_t received = 0;
+std::array<std::atomic<const char*>, 512> temporaries{};
 
 void install(int signal, void (*handler)(int)) {
   struct sigaction action {};
@@ -20,12 +26,35 @@ void install(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/// Only what is allowed in a signal handler.
+extern "C" void die_at_once(int) {
+  for (const auto& path : temporaries) {
+    if (const char* name = path.load()) ::unlink(name);
+  }
+  die_of(received);
+}
+
+extern "C" void note_signal(int signal) {
+  const bool again = received != 0;
+  received = signal;
+  if (again) die_at_once(signal);
+  ::alarm(kGraceSeconds);
+}
+
 }  // namespace
 
 void catch_signals() {
-  install(SIGINT, note_signal);
-  install(SIGTERM, note_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (!is_ignored(signal)) install(signal, note_signal);
+  }
+  install(SIGALRM, die_at_once);
   install(SIGPIPE, SIG_IGN);
+  install(SIGXFSZ, SIG_IGN);
 }
 
 int pending_signal() { return received; }
@@ -39,9 +68,22 @@ void die_of(int signal) {
   sigset_t only;
   sigemptyset(&only);
   sigaddset(&only, signal);
-  sigprocmask(SIG_UNBLOCK, &only, nullptr);
-  std::raise(signal);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+  ::kill(::getpid(), signal);
   std::_Exit(128 + signal);
+}
+
+TemporaryPath::TemporaryPath(const std::string& path) : path_(path) {
+  for (auto& slot : temporaries) {
+    const char* empty = nullptr;
+    if (slot.compare_exchange_strong(empty, path_.c_str())) return;
+  }
+}
+
+TemporaryPath::~TemporaryPath() {
+  const auto slot = std::find_if(temporaries.begin(), temporaries.end(),
+                                 [this](const auto& name) { return name.load() == path_.c_str(); });
+  if (slot != temporaries.end()) slot->store(nullptr);
 }
 
 }  // namespace sr

@@ -1,10 +1,14 @@
 #pragma once
-// SIGINT, SIGTERM and SIGPIPE: work stops at the next safe point, temporaries are removed, and the program
-// then dies of that very signal, so that shells and make see 128+N.
+// SIGINT, SIGTERM, SIGHUP and SIGPIPE: work stops at the next safe point, temporaries are removed, and the
+// program then dies of that very signal, so that shells and make see 128+N.
+
+#include <string>
 
 namespace sr {
 
-/// From here on SIGINT and SIGTERM only leave a note, and SIGPIPE becomes a write error.
+/// From here on SIGINT, SIGTERM and SIGHUP only leave a note (unless they were ignored before), and SIGPIPE
+/// and SIGXFSZ become write errors. Who has not stopped within a few seconds, or is told twice, dies without
+/// unwinding (it may be waiting for a pipe); registered temporaries are removed all the same.
 void catch_signals();
 
 /// The signal that came, or 0.
@@ -15,5 +19,17 @@ void check_interrupted();
 
 /// Ends the process by that signal's default action.
 [[noreturn]] void die_of(int signal);
+
+/// A file that must not outlive the process, whichever way a signal ends it.
+class TemporaryPath {
+ public:
+  explicit TemporaryPath(const std::string& path);
+  ~TemporaryPath();
+  TemporaryPath(const TemporaryPath&) = delete;
+  TemporaryPath& operator=(const TemporaryPath&) = delete;
+
+ private:
+  std::string path_;
+};
 
 }  // namespace sr

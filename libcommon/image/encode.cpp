@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <memory>
 #include <unistd.h>
 #include <vips/vips.h>
 
 #include "core/atomic_file.h"
-#include "core/signals.h"
 #include "core/stdout.h"
 #include "image/samples.h"
 #include "image/strip_image.h"
@@ -23,27 +23,26 @@ constexpr int kUnlimited = 10'000'000;  // libvips' own limit
 struct FormatRow {
   std::string_view extension;
   std::string_view defaults;  ///< what applies where the user gives nothing: nearly lossless, and quick
-  Depth deepest;
+  Depth shallowest, deepest;
   bool alpha;
-  bool grey;
   int max_side;
 };
 
 constexpr std::array<FormatRow, 14> kFormats{{
-    {".png", "compression=3", Depth::u16, true, true, kUnlimited},
-    {".jpg", "Q=95", Depth::u8, false, true, 65500},
-    {".jpeg", "Q=95", Depth::u8, false, true, 65500},
-    {".webp", "Q=95", Depth::u8, true, false, 16383},
-    {".tif", "", Depth::f32, true, true, kUnlimited},
-    {".tiff", "", Depth::f32, true, true, kUnlimited},
-    {".avif", "Q=90", Depth::u16, true, false, 16384},
-    {".heic", "Q=90", Depth::u16, true, false, 16384},
-    {".heif", "Q=90", Depth::u16, true, false, 16384},
-    {".jxl", "", Depth::f32, true, true, kUnlimited},
-    {".ppm", "format=ppm", Depth::u16, false, false, kUnlimited},
-    {".pgm", "format=pgm", Depth::u16, false, true, kUnlimited},
-    {".pnm", "format=pnm", Depth::u16, false, true, kUnlimited},
-    {".pfm", "format=pfm", Depth::f32, false, true, kUnlimited},
+    {".png", "compression=3", Depth::u8, Depth::u16, true, kUnlimited},
+    {".jpg", "Q=95", Depth::u8, Depth::u8, false, 65500},
+    {".jpeg", "Q=95", Depth::u8, Depth::u8, false, 65500},
+    {".webp", "Q=95", Depth::u8, Depth::u8, true, 16383},
+    {".tif", "", Depth::u8, Depth::f32, true, kUnlimited},
+    {".tiff", "", Depth::u8, Depth::f32, true, kUnlimited},
+    {".avif", "Q=90", Depth::u8, Depth::u16, true, 16384},
+    {".heic", "Q=90", Depth::u8, Depth::u16, true, 16384},
+    {".heif", "Q=90", Depth::u8, Depth::u16, true, 16384},
+    {".jxl", "", Depth::u8, Depth::f32, true, kUnlimited},
+    {".ppm", "format=ppm", Depth::u8, Depth::u16, false, kUnlimited},
+    {".pgm", "format=pgm", Depth::u8, Depth::u16, false, kUnlimited},
+    {".pnm", "format=pnm", Depth::u8, Depth::u16, false, kUnlimited},
+    {".pfm", "format=pfm", Depth::f32, Depth::f32, false, kUnlimited},
 }};
 
 std::string lower(std::string text) {
@@ -137,7 +136,24 @@ void write_to_target(const StripImage& strips, const std::string& suffix, VipsTa
   }
 }
 
+/// TIFF is not written from front to back: it goes to a file without a name first.
+void write_seeking_to_stdout(const StripImage& strips, const std::string& suffix) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::tmpfile(), std::fclose);
+  if (!file) throw Error(fmt::format("standard output: no temporary file: {}", std::strerror(errno)));
+  const int fd = ::fileno(file.get());
+  {
+    const auto target = vips::VTarget::new_to_descriptor(fd);
+    write_to_target(strips, suffix, target.get_target());
+  }
+  ::lseek(fd, 0, SEEK_SET);
+  std::array<char, 1 << 16> block{};
+  for (ssize_t got = 0; (got = ::read(fd, block.data(), block.size())) > 0;) {
+    throw_stdout_error(write_stdout({block.data(), static_cast<size_t>(got)}));
+  }
+}
+
 void write_to_stdout(const StripImage& strips, const std::string& suffix) {
+  if (suffix.substr(0, 4) == ".tif") return write_seeking_to_stdout(strips, suffix);
   const StdoutTarget target;
   try {
     write_to_target(strips, suffix, target.get());
@@ -179,9 +195,9 @@ std::optional<Format> Format::of_name(const fs::path& name) {
   return format;
 }
 
+Depth Format::shallowest() const { return find_format(extension_)->shallowest; }
 Depth Format::deepest() const { return find_format(extension_)->deepest; }
 bool Format::holds_alpha() const { return find_format(extension_)->alpha; }
-bool Format::holds_grey() const { return find_format(extension_)->grey; }
 int Format::max_side() const { return find_format(extension_)->max_side; }
 
 NameWithOptions split_options(std::string_view text) {
@@ -191,7 +207,7 @@ NameWithOptions split_options(std::string_view text) {
 }
 
 void encode(RowSource& rows, const Picture& original, const fs::path& path, const EncodeOptions& options) {
-  const auto name = is_stream(path) ? "standard output" : printable(path.string());
+  const auto name = shown(path, "standard output");
   const int longest = std::max(rows.width(), rows.height());
   if (longest > options.format.max_side()) {
     throw Error(fmt::format("{}: {}x{} is larger than {} can hold ({} pixels a side)", name, rows.width(),

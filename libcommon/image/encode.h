@@ -22,11 +22,10 @@ class Format {
 
   const std::string& extension() const { return extension_; }  ///< ".png"
   const std::string& options() const { return options_; }      ///< "[Q=92]" or ""
-  Depth deepest() const;                                       ///< the deepest samples that it holds
+  Depth shallowest() const;                                    ///< the samples that it holds
+  Depth deepest() const;
   bool holds_alpha() const;
-  bool holds_grey() const;
   int max_side() const;  ///< pixels
-  bool streams() const;  ///< can be written to a pipe
 
   friend bool operator==(const Format&, const Format&) = default;
 

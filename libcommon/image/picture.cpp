@@ -1,8 +1,10 @@
 #include "image/picture.h"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <iterator>
+#include <mutex>
 #include <unistd.h>
 #include <vips/vips.h>
 
@@ -16,11 +18,21 @@ using vips::VImage;
 using vips::VSource;
 
 VSource open_source(const fs::path& path) {
-  return is_stream(path) ? VSource::new_from_descriptor(STDIN_FILENO) : VSource::new_from_file(path.c_str());
+  if (!is_stream(path)) return VSource::new_from_file(path.c_str());
+  const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
+  if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY)
+    throw Error("Bad file descriptor");  // closed by the caller
+  return VSource::new_from_descriptor(STDIN_FILENO);
+}
+
+void check_size(const VImage& image, std::int64_t max_pixels) {
+  const std::int64_t pixels = std::int64_t{image.width()} * image.height();
+  if (pixels <= max_pixels) return;
+  throw Error(fmt::format("{}x{} is more than --max-pixels {}", image.width(), image.height(), max_pixels));
 }
 
 /// Formats that only ImageMagick reads (BMP) have no streaming loader: those are read and decoded whole.
-VImage load_whole(const VSource& source, vips::VOption* options) {
+VImage load_whole(const VSource& source, std::int64_t max_pixels, vips::VOption* options) {
   size_t length = 0;
   const void* bytes = vips_source_map(source.get_source(), &length);
   if (bytes == nullptr) throw vips::VError();
@@ -28,19 +40,23 @@ VImage load_whole(const VSource& source, vips::VOption* options) {
     vips_error_clear();
     throw Error("not a picture in a known format");
   }
-  return VImage::new_from_buffer(bytes, length, "", options).copy_memory();
+  const auto image = VImage::new_from_buffer(bytes, length, "", options);
+  check_size(image, max_pixels);
+  return image.copy_memory();
 }
 
-VImage load(const fs::path& path, VipsAccess access) {
+VImage load(const fs::path& path, std::int64_t max_pixels, VipsAccess access) {
   auto* options = VImage::option()->set("access", access)->set("fail_on", VIPS_FAIL_ON_ERROR);
   const auto source = open_source(path);
   unsigned char* first = nullptr;
   if (vips_source_sniff_at_most(source.get_source(), &first, 1) == 0) throw Error("the file is empty");
   if (vips_foreign_find_load_source(source.get_source()) != nullptr) {
-    return VImage::new_from_source(source, "", options);
+    auto image = VImage::new_from_source(source, "", options);
+    check_size(image, max_pixels);
+    return image;
   }
   vips_error_clear();
-  return load_whole(source, options);
+  return load_whole(source, max_pixels, options);
 }
 
 bool needs_turning(const VImage& image) {
@@ -49,10 +65,11 @@ bool needs_turning(const VImage& image) {
 
 /// Header first, rows on demand; a picture to be turned needs random access (libvips spills large ones to
 /// disk).
-VImage load_upright(const fs::path& path) {
-  if (is_stream(path)) return load(path, VIPS_ACCESS_SEQUENTIAL);
-  auto image = load(path, VIPS_ACCESS_SEQUENTIAL);
-  return needs_turning(image) ? load(path, VIPS_ACCESS_RANDOM) : image;
+VImage load_upright(const fs::path& path, std::int64_t max_pixels) {
+  auto image = load(path, max_pixels, VIPS_ACCESS_SEQUENTIAL);
+  // a pipe cannot be opened again
+  const bool again = needs_turning(image) && fs::is_regular_file(path);
+  return again ? load(path, max_pixels, VIPS_ACCESS_RANDOM) : image;
 }
 
 VImage turn_upright(VImage image) {
@@ -78,17 +95,29 @@ bool is_integer(const VImage& image) {
 
 int colour_bands(const VImage& image) { return image.bands() - (image.has_alpha() ? 1 : 0); }
 
-/// Colours to sRGB by the embedded profile, CMYK by its own or libvips' fallback; 16 bit on the way.
+/// Alpha of 8 or 16 bits as 16 bits.
+VImage alpha_16(const VImage& image) {
+  const auto alpha = image.extract_band(image.bands() - 1);
+  return alpha.format() == VIPS_FORMAT_UCHAR ? (alpha * 257).cast(VIPS_FORMAT_USHORT) : alpha;
+}
+
+/// Colours to sRGB by the embedded profile, CMYK by its own or libvips' fallback; 16 bit on the way. A
+/// profile that is broken, or of another kind of picture, counts as none.
 VImage profile_to_srgb(const VImage& image) {
-  const bool grey = colour_bands(image) == 1;
   const bool cmyk = image.interpretation() == VIPS_INTERPRETATION_CMYK;
+  const int bands = colour_bands(image);
   auto* options =
       VImage::option()->set("embedded", true)->set("depth", 16)->set("intent", VIPS_INTENT_RELATIVE);
   if (cmyk) options->set("input_profile", "cmyk");
-  auto converted = image.icc_transform("srgb", options);
-  if (!grey) return converted;
-  auto luminance = converted.extract_band(1);  // of a neutral colour all three are the same
-  return converted.bands() == 4 ? luminance.bandjoin(converted.extract_band(3)) : luminance;
+  try {
+    auto colour = image.extract_band(0, VImage::option()->set("n", bands)).icc_transform("srgb", options);
+    if (bands == 1) colour = colour.extract_band(1);  // of a neutral colour all three are the same
+    return image.has_alpha() ? colour.bandjoin(alpha_16(image)) : colour;
+  } catch (const vips::VError&) {
+    if (cmyk) throw;
+    vips_error_clear();
+    return image;
+  }
 }
 
 /// Whatever the colour space: 1 or 3 sRGB bands of a depth that we hold (and alpha).
@@ -116,6 +145,7 @@ VImage drop_extra_bands(const VImage& image) {
 Picture prepare(VImage image, std::string name) {
   Picture picture;
   picture.name = std::move(name);
+  if (image.coding() == VIPS_CODING_RAD) image = image.rad2float();
   if (image.get_typeof("vips-loader") != 0) picture.loader = image.get_string("vips-loader");
   // what the file held decides the depth that goes out, not the 16 bits of a conversion
   if (is_integer(image)) picture.depth = depth_of_samples(image);
@@ -126,16 +156,6 @@ Picture prepare(VImage image, std::string name) {
   picture.alpha = image.bands() % 2 == 0;
   picture.image = image;
   return picture;
-}
-
-void check_size(const VImage& image, std::int64_t max_pixels) {
-  const std::int64_t pixels = std::int64_t{image.width()} * image.height();
-  if (pixels <= max_pixels) return;
-  throw Error(fmt::format("{}x{} is more than --max-pixels {}", image.width(), image.height(), max_pixels));
-}
-
-std::string shown(const fs::path& path) {
-  return is_stream(path) ? "standard input" : printable(path.string());
 }
 
 }  // namespace
@@ -153,18 +173,22 @@ Depth depth_of_samples(const VImage& image) {
 }
 
 Picture open_picture(const fs::path& path, std::int64_t max_pixels) {
-  return naming_errors(shown(path), [&] {
-    auto image = load_upright(path);
-    check_size(image, max_pixels);
-    return prepare(std::move(image), shown(path));
+  static std::mutex one_at_a_time;  // libvips has one error text for all threads: each must get its own
+  const std::lock_guard lock(one_at_a_time);
+  return naming_errors(shown(path, "standard input"), [&] {
+    return prepare(load_upright(path, max_pixels), shown(path, "standard input"));
   });
 }
 
 bool looks_like_picture(const fs::path& path) {
+  constexpr size_t kEnough = 4096;
   try {
     const auto source = VSource::new_from_file(path.c_str());
-    const bool known = vips_foreign_find_load_source(source.get_source()) != nullptr ||
-                       vips_foreign_find_load(path.c_str()) != nullptr;
+    unsigned char* first = nullptr;
+    const auto length = vips_source_sniff_at_most(source.get_source(), &first, kEnough);
+    const bool known =
+        length > 0 && (vips_foreign_find_load_source(source.get_source()) != nullptr ||
+                       vips_foreign_find_load_buffer(first, static_cast<size_t>(length)) != nullptr);
     vips_error_clear();
     return known;
   } catch (const vips::VError&) {

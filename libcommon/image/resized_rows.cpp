@@ -5,7 +5,7 @@
 namespace sr {
 namespace {
 
-constexpr int kRowsPerStrip = 128;
+constexpr int kRowsPerStrip = 128;  // of the larger of the two pictures: not much of either is in memory
 
 /// Colour times alpha, the last plane.
 Tensor premultiplied(const Tensor& rows) {
@@ -29,7 +29,9 @@ class ResizedRows final : public RowSource {
   int planes() const override { return window_.source().planes(); }
 
   Tensor next() override {
-    const int end = std::min(done_ + kRowsPerStrip, height());
+    const double shrinks = std::max(1.0, static_cast<double>(window_.source().height()) / height());
+    const int rows_per_strip = std::max(1, static_cast<int>(kRowsPerStrip / shrinks));
+    const int end = std::min(done_ + rows_per_strip, height());
     const auto needed = resizer_.input_rows(done_, end);
     const auto input = window_.rows(static_cast<int>(needed.begin), static_cast<int>(needed.end));
     Tensor rows;

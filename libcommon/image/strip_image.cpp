@@ -48,6 +48,7 @@ struct StripImage::State {
 
   int fill(VipsRegion* region) {
     const VipsRect& area = region->valid;
+    if (failure) return -1;
     try {
       for (int y = area.top; y < VIPS_RECT_BOTTOM(&area); y++) {
         write_row(y, VIPS_REGION_ADDR(region, area.left, y));

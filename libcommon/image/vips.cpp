@@ -10,8 +10,9 @@ VipsSession::VipsSession(const char* program, int threads) {
   vips_concurrency_set(threads);
   vips_cache_set_max(0);  // every picture is read once
   // libvips' own warnings would come between our lines; what matters arrives as an error
-  g_log_set_handler(
-      "VIPS", G_LOG_LEVEL_MASK, [](const char*, GLogLevelFlags, const char*, void*) {}, nullptr);
+  const auto hear_nothing = [](const char*, GLogLevelFlags, const char*, void*) {};
+  g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, hear_nothing, nullptr);
+  g_log_set_handler("GLib-GObject", G_LOG_LEVEL_MASK, hear_nothing, nullptr);
 }
 
 VipsSession::~VipsSession() { vips_shutdown(); }

@@ -32,7 +32,7 @@ auto naming_errors(const std::string& name, Work work) {
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {
-    if (std::string_view(error.what()).substr(0, name.size()) == name) throw;
+    if (std::string_view(error.what()).substr(0, name.size() + 2) == name + ": ") throw;
     throw Error(fmt::format("{}: {}", name, error.what()));
   }
 }

@@ -91,7 +91,10 @@ at::ScalarType choose_type(Precision precision, const at::Device& device) {
   switch (precision) {
     case Precision::fp32: return at::kFloat;
     case Precision::bf16: return at::kBFloat16;
-    case Precision::fp16: return at::kHalf;
+    case Precision::fp16:
+      if (device.is_cpu())
+        throw UsageError("--precision fp16: LibTorch has no fp16 convolutions on processors; try bf16");
+      return at::kHalf;
     case Precision::automatic: break;
   }
   if (device.is_cpu()) return cpu_has_bf16() ? at::kBFloat16 : at::kFloat;

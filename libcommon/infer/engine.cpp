@@ -12,14 +12,6 @@ namespace {
 
 constexpr int64_t kSmallestPiece = 32;  // pixels a side; below this, running out of memory is final
 
-/// True for LibTorch's ways of saying that memory ran out.
-bool is_out_of_memory(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  return text.find("out of memory") != std::string::npos ||
-         text.find("not enough memory") != std::string::npos ||
-         text.find("can't allocate memory") != std::string::npos;
-}
-
 /// One pass and no temporary: whatever is not finite makes the sum so.
 bool is_finite(const Tensor& tensor) { return std::isfinite(tensor.sum().item<float>()); }
 
@@ -62,6 +54,15 @@ Tensor from_batch(const Tensor& batch, int64_t planes) {
 
 }  // namespace
 
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : "";
+  constexpr std::array phrases{"out of memory", "not enough memory", "can't allocate memory"};
+  return std::any_of(phrases.begin(), phrases.end(),
+                     [&](const char* phrase) { return text.find(phrase) != std::string::npos; });
+}
+
 int available_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -92,18 +93,14 @@ double Engine::bytes_per_pixel() const {
 Tensor Engine::forward(const Tensor& piece, int context) {
   const c10::InferenceMode inference;
   const int64_t pixels = piece.size(1) * piece.size(2);
-  const bool can_be_cut = std::max(piece.size(1), piece.size(2)) > kSmallestPiece + 2 * context;
-  if (pixels >= largest_ && can_be_cut) return forward_halves(piece, context);
+  if (pixels >= largest_) return forward_halves(piece, context);
   try {
     return forward_whole(piece);
-  } catch (const std::bad_alloc&) {
-    if (!can_be_cut) throw Error("not enough memory even for the smallest tile");
-  } catch (const c10::Error& error) {
+  } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
-    if (!can_be_cut) throw Error("not enough memory even for the smallest tile");
   }
   log_.detail(fmt::format("not enough memory for a tile of {}x{}: halving it", piece.size(2), piece.size(1)));
-  largest_ = std::min(largest_, pixels);
+  largest_ = pixels;
   return forward_halves(piece, context);
 }
 
@@ -111,8 +108,11 @@ Tensor Engine::forward_halves(const Tensor& piece, int context) {
   const int64_t axis = piece.size(1) >= piece.size(2) ? 1 : 2;
   const int64_t length = piece.size(axis), step = std::max(shape_.alignment, shape_.multiple);
   const int64_t middle = length / 2 / step * step;
-  const int64_t first_end = std::min(length, middle + context);
-  const int64_t second_begin = std::max<int64_t>(0, (middle - context) / step * step);
+  if (middle + context >= length || middle - context <= 0 || length < 2 * kSmallestPiece) {
+    throw Error("not enough memory even for the smallest tile");
+  }
+  const int64_t first_end = middle + context;
+  const int64_t second_begin = (middle - context) / step * step;
   const auto first = forward(piece.slice(axis, 0, first_end), context).slice(axis, 0, middle * shape_.scale);
   const auto second =
       forward(piece.slice(axis, second_begin), context).slice(axis, (middle - second_begin) * shape_.scale);

@@ -43,7 +43,7 @@ Tensor blend_ramp(const TileSpan& tile, int length, int scale, int blend, int ax
 
 TileMargins choose_margins(const Engine& engine, const UpscaleOptions& options) {
   const auto margins = margins_for(engine.shape(), engine.reduces_precision());
-  if (options.tile == 0) return {0, 0, margins.alignment};
+  if (options.tile == 0) return {margins.context, 0, margins.alignment};
   return options.tile_pad < 0 ? margins : TileMargins{options.tile_pad, 0, margins.alignment};
 }
 

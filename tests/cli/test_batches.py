@@ -1,6 +1,7 @@
 """Folders, lists, streams, failures, interrupts."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import time
@@ -66,6 +67,65 @@ class Batches(Case):
         self.fail_with(2, "standard output takes one", "sr-upscale", a, b, "-o", "-")
         self.fail_with(2, "no known extension", "sr-upscale", a, "-o", self.dir / "out.xyz")
         self.fail_with(2, "no output", "sr-upscale", a)
+
+    def test_plans_hold_for_every_shard(self):
+        a, b = self.crop("k.png"), self.crop("k.jpg")
+        for shard in ["1/2", "2/2"]:
+            self.fail_with(2, "would both be written", "sr-upscale", "--shard", shard, "--format", "png", a, b, "-o",
+                           self.dir / "out")
+        self.fail_with(2, "jpg does not hold --depth 16", "sr-upscale", "--depth", "16", a, b, "-o", f"{self.dir}/new/")
+        self.assertFalse((self.dir / "new").exists())
+
+    def test_results_are_no_inputs_and_links_no_folders(self):
+        self.crop("in/a.png")
+        os.symlink(".", self.dir / "in/loop")
+        for _ in range(2):
+            self.succeed("sr-upscale", "-r", self.dir / "in", "-o", self.dir / "in/big")
+        self.assertEqual(self.names("in/big"), ["a.png"])
+
+    def test_links_are_followed_modes_kept_and_devices_written_to(self):
+        picture, target = self.crop("a.png"), self.crop("target.png")
+        target.chmod(0o600)
+        os.symlink("target.png", self.dir / "link.png")
+        self.succeed("sr-upscale", picture, "-o", self.dir / "link.png")
+        self.assertTrue((self.dir / "link.png").is_symlink())
+        self.assertEqual((size(target), target.stat().st_mode & 0o777), ((160, 120), 0o600))
+        self.succeed("sr-upscale", picture, "-o", "/dev/null", "--format", "png")
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+
+    def test_names_in_brackets(self):
+        self.crop("a.png").rename(self.dir / "[a,b]")
+        self.succeed("sr-upscale", "[a,b]", "-o", "out.png", cwd=self.dir)
+        self.assertEqual(size(self.dir / "out.png"), (160, 120))
+
+    def test_what_cannot_start_is_status_2(self):
+        picture = self.crop("a.png")
+        (self.dir / "g.pth").write_text("<html>404</html>")
+        self.fail_with(2, "g.pth", "sr-upscale", "-m", self.dir / "g.pth", picture, "-o", self.dir / "x.png")
+        self.fail_with(2, "No such file", "sr-upscale", "--files-from", self.dir / "none", "-o", self.dir / "x.png")
+        self.fail_with(2, "neither auto nor a number", "sr-upscale", "--tile", "99999999999", picture, "-o", self.dir / "x.png")
+        self.fail_with(2, "is not between", "sr-upscale", "--scale", "nan", picture, "-o", self.dir / "x.png")
+        self.fail_with(2, "fp16", "sr-upscale", "--device", "cpu", "--precision", "fp16", picture, "-o", self.dir / "x.png")
+
+    def test_an_interrupt_ends_waiting_for_a_pipe(self):
+        reader, writer = os.pipe()
+        process = subprocess.Popen([BIN / "sr-upscale", "-", "-o", self.dir / "x.png"], stdin=reader)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=30), -signal.SIGTERM)
+        os.close(writer)
+        os.close(reader)
+        self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_closed_streams(self):
+        picture = self.crop("a.png")
+        for line, status, text in [("sr-upscale - -o x.png <&-", 1, "standard input"),
+                                   ("sr-upscale nowhere.png -o x.png 2>&-", 1, ""),
+                                   (f"sr-upscale {picture} -o - >&-", 1, "standard output"),
+                                   (f"sr-upscale {picture} -o - --format tiff | vipsheader stdin", 0, "")]:
+            result = shell(line, cwd=self.dir)
+            self.assertEqual(result.returncode, status, line)
+            self.assertIn(text, result.stderr.decode())
 
     def test_interrupt_leaves_whole_files_and_skip_existing_finishes(self):
         for i in range(40):

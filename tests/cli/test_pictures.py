@@ -39,7 +39,7 @@ class Pictures(Case):
         out = self.upscale(self.dir / "f.tif", "f_out.tif")
         self.assertEqual(header(out, "format"), "float")
         self.assertLess(max(pixels(out)[0]), 1.5)
-        self.fail_with(2, "--depth 16: jpg does not hold it", "sr-upscale", "--depth", "16", self.dir / "a16.png", "-o",
+        self.fail_with(2, "jpg does not hold --depth 16", "sr-upscale", "--depth", "16", self.dir / "a16.png", "-o",
                        self.dir / "x.jpg")
 
     def test_float_result_is_that_of_8_bits(self):
@@ -130,6 +130,27 @@ class Pictures(Case):
         got = pixels(self.upscale(self.dir / "p3.png", "c.png"))[0]
         want = pixels(self.upscale(self.dir / "a.png", "o.png"))[0]
         self.assertLess(sum(abs(x - y) for x, y in zip(got, want)) / len(want), 1.5)
+
+    def test_transparency_survives_a_profile(self):
+        vips("icc_export", self.crop("a.png"), self.dir / "p3.png", "--output-profile", "p3")
+        vips("bandjoin_const", self.dir / "p3.png", self.dir / "p3a.png", 128)
+        for depth, alpha in [("8", 128), ("16", 128 * 257)]:
+            values, bands = pixels(self.upscale(self.dir / "p3a.png", "out.png", "--depth", depth))
+            self.assertEqual((bands, set(values[3::4])), (4, {alpha}))
+
+    def test_radiance_and_pfm_hold_linear_light(self):
+        vips("copy", self.crop("a.png"), self.dir / "a.hdr")
+        want = pixels(self.upscale(self.dir / "a.png", "o.png"))[0]
+        got = pixels(self.upscale(self.dir / "a.hdr", "h.png", "--depth", "8"))[0]
+        self.assertLess(sum(abs(x - y) for x, y in zip(got, want)) / len(want), 2)
+        self.succeed("sr-degrade", "-s", "1", self.upscale(self.dir / "a.png", "o.pfm"), "-o", self.dir / "p.png", "--depth", "8")
+        self.assertLessEqual(max(abs(x - y) for x, y in zip(pixels(self.dir / "p.png")[0], want)), 1)
+
+    def test_broken_or_foreign_profiles_are_passed_over(self):
+        vips("extract_band", self.crop("a.png"), self.dir / "g.png", 1)
+        vips("icc_export", self.dir / "a.png", self.dir / "p3.png", "--output-profile", "p3")
+        vips("copy", self.dir / "g.png", self.dir / "gp.png[profile=p3]")
+        self.assertEqual(size(self.upscale(self.dir / "gp.png")), (160, 120))
 
     def test_palette_and_one_pixel(self):
         self.crop("a.png")

@@ -62,7 +62,7 @@ class Batches(Case):
     def test_plans_that_lose_something_are_refused(self):
         a, b = self.crop("a.png"), self.crop("sub/a.png")
         self.fail_with(2, "would both be written", "sr-upscale", a, b, "-o", self.dir / "out/")
-        self.fail_with(2, "overwritten by its own result", "sr-upscale", a, "-o", a)
+        self.fail_with(2, "would be overwritten by a result", "sr-upscale", a, "-o", a)
         self.fail_with(2, "named like a file", "sr-upscale", a, self.dir / "sub", "-o", self.dir / "out.png")
         self.fail_with(2, "standard output takes one", "sr-upscale", a, b, "-o", "-")
         self.fail_with(2, "no known extension", "sr-upscale", a, "-o", self.dir / "out.xyz")

@@ -149,8 +149,8 @@ class Pictures(Case):
     def test_broken_or_foreign_profiles_are_passed_over(self):
         vips("extract_band", self.crop("a.png"), self.dir / "g.png", 1)
         vips("icc_export", self.dir / "a.png", self.dir / "p3.png", "--output-profile", "p3")
-        vips("copy", self.dir / "g.png", self.dir / "gp.png[profile=p3]")
-        self.assertEqual(size(self.upscale(self.dir / "gp.png")), (160, 120))
+        vips("copy", self.dir / "g.png", self.dir / "gp.jpg[profile=p3]")
+        self.assertEqual(size(self.upscale(self.dir / "gp.jpg")), (160, 120))
 
     def test_palette_and_one_pixel(self):
         self.crop("a.png")

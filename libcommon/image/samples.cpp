@@ -24,7 +24,8 @@ void join(const Value* row, int64_t stride, int64_t width, int64_t planes, Sampl
 template <class Sample>
 Sample rounded(float value) {
   constexpr auto top = static_cast<float>(std::numeric_limits<Sample>::max());
-  constexpr float shift = 12582912;  // 1.5 * 2^23: adding it leaves no bits below 1; vectorises without SSE4.1
+  constexpr float shift =
+      12582912;  // 1.5 * 2^23: adding it leaves no bits below 1; vectorises without SSE4.1
   const float scaled = value * top;
   return static_cast<Sample>((scaled > 0 ? std::min(scaled, top) : 0.F) + shift - shift);
 }

@@ -56,11 +56,11 @@ Tensor from_batch(const Tensor& batch, int64_t planes) {
 
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : "";
-  constexpr std::array phrases{"out of memory", "not enough memory", "can't allocate memory"};
+  const std::string_view text = error.what();
+  constexpr std::array phrases{"out of memory", "not enough memory", "can't allocate memory",
+                               "could not create a memory"};  // the last is oneDNN's
   return std::any_of(phrases.begin(), phrases.end(),
-                     [&](const char* phrase) { return text.find(phrase) != std::string::npos; });
+                     [&](const char* phrase) { return text.find(phrase) != std::string_view::npos; });
 }
 
 int available_processors() {
@@ -107,12 +107,14 @@ Tensor Engine::forward(const Tensor& piece, int context) {
 Tensor Engine::forward_halves(const Tensor& piece, int context) {
   const int64_t axis = piece.size(1) >= piece.size(2) ? 1 : 2;
   const int64_t length = piece.size(axis), step = std::max(shape_.alignment, shape_.multiple);
-  const int64_t middle = length / 2 / step * step;
-  if (middle + context >= length || middle - context <= 0 || length < 2 * kSmallestPiece) {
+  if (length < std::max(2 * kSmallestPiece, 4 * step)) {
     throw Error("not enough memory even for the smallest tile");
   }
-  const int64_t first_end = middle + context;
-  const int64_t second_begin = (middle - context) / step * step;
+  const int64_t middle = length / 2 / step * step;
+  const int64_t overlap =
+      std::min<int64_t>(context, length / 4);  // less than the network would like, at worst
+  const int64_t first_end = middle + overlap;
+  const int64_t second_begin = (middle - overlap) / step * step;
   const auto first = forward(piece.slice(axis, 0, first_end), context).slice(axis, 0, middle * shape_.scale);
   const auto second =
       forward(piece.slice(axis, second_begin), context).slice(axis, (middle - second_begin) * shape_.scale);
@@ -128,8 +130,7 @@ Tensor Engine::forward_whole(const Tensor& piece) {
       warned_ = true;
     }
     if (type_ != at::kFloat) result = forward_tta(batch, at::kFloat);
-    if (!at::isfinite(result).all().item<bool>())
-      throw Error("the network's result is not finite, even in float32");
+    if (!is_finite(result)) throw Error("the network's result is not finite, even in float32");
   }
   return from_batch(result, piece.size(0));
 }

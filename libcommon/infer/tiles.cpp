@@ -6,8 +6,9 @@ namespace sr {
 namespace {
 
 constexpr int kExactRadius = 64;  // up to this, tiles carry the whole receptive field
-// RRDBNet's is 349 pixels, of which the outer ones hardly count. With 96, no pixel of a photograph moves by more than
-// a grey level (with 64 some move by 2, with 32 by 9); reduced precision moves them more than 48 does.
+// RRDBNet's is 349 pixels, of which the outer ones hardly count. With 96, no pixel of a photograph moves by
+// more than a grey level (with 64 some move by 2, with 32 by 9); reduced precision moves them more than 48
+// does.
 constexpr int kContextExact = 96, kContextReduced = 48;
 constexpr int kBlend = 8;
 

@@ -1,12 +1,12 @@
 // forward NETWORK SIZE PRECISION RUNS [FILE]
 //
-// Times the forward pass of a network of official size with random weights on one picture of SIZE x SIZE, as the
-// engine runs it. Prints RUNS lines of seconds; the first line is the multiply-adds. FILE receives the weights.
-
-#include <fmt/format.h>
+// Times the forward pass of a network of official size with random weights on one picture of SIZE x SIZE, as
+// the engine runs it. Prints RUNS lines of seconds; the first line is the multiply-adds. FILE receives the
+// weights.
 
 #include <chrono>
 #include <cmath>
+#include <fmt/format.h>
 #include <map>
 
 #include "infer/engine.h"
@@ -44,18 +44,24 @@ std::shared_ptr<sr::Network> nafnet32() {
 const std::map<std::string, Make>& networks() {
   static const std::map<std::string, Make> all{
       {"srvgg16",
-       []() -> std::shared_ptr<sr::Network> { return std::make_shared<sr::SRVGGNetCompact>(sr::SRVGGConfig{}); }},
+       []() -> std::shared_ptr<sr::Network> {
+         return std::make_shared<sr::SRVGGNetCompact>(sr::SRVGGConfig{});
+       }},
       {"rrdb23",
        []() -> std::shared_ptr<sr::Network> { return std::make_shared<sr::RRDBNet>(sr::RRDBNetConfig{}); }},
-      {"edsr-m", []() -> std::shared_ptr<sr::Network> { return std::make_shared<sr::EDSR>(sr::EDSRConfig{}); }},
+      {"edsr-m",
+       []() -> std::shared_ptr<sr::Network> { return std::make_shared<sr::EDSR>(sr::EDSRConfig{}); }},
       {"msrresnet",
-       []() -> std::shared_ptr<sr::Network> { return std::make_shared<sr::MSRResNet>(sr::MSRResNetConfig{}); }},
+       []() -> std::shared_ptr<sr::Network> {
+         return std::make_shared<sr::MSRResNet>(sr::MSRResNetConfig{});
+       }},
       {"swinir-light", swinir_light},
       {"nafnet32", nafnet32}};
   return all;
 }
 
-/// Random weights of the size that keeps activations about equal through the layers (zeros would run too fast).
+/// Random weights of the size that keeps activations about equal through the layers (zeros would run too
+/// fast).
 sr::StateDict random_weights(const sr::Network& network) {
   torch::manual_seed(1);
   sr::StateDict weights;
@@ -68,7 +74,9 @@ sr::StateDict random_weights(const sr::Network& network) {
 }
 
 sr::Precision precision_named(const std::string& name) {
-  return name == "fp32" ? sr::Precision::fp32 : name == "bf16" ? sr::Precision::bf16 : sr::Precision::automatic;
+  return name == "fp32"   ? sr::Precision::fp32
+         : name == "bf16" ? sr::Precision::bf16
+                          : sr::Precision::automatic;
 }
 
 int run(const std::string& name, int size, const std::string& precision, int runs, const char* file) {

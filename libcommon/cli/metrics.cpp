@@ -1,6 +1,6 @@
 #include "cli/metrics.h"
 
-#include <atomic>
+#include <algorithm>
 #include <fmt/format.h>
 #include <mutex>
 #include <optional>
@@ -107,6 +107,27 @@ class OrderedRows {
   size_t next_ = 0;
 };
 
+Pairs find_pairs(const MetricsConfig& config, Log& log) {
+  const bool listed = !config.pairs.empty();
+  if (listed && !config.sides.empty()) throw UsageError("give either two sides or --pairs");
+  if (!listed && config.sides.size() != 2) throw UsageError("give two pictures or two folders, or --pairs");
+  auto found =
+      listed ? read_pairs(config.pairs) : pair_sides(config.sides[0], config.sides[1], config.recursive, log);
+  if (found.pairs.empty() && found.unmatched.empty()) throw UsageError("no pictures to compare");
+  found.pairs = shard_of(std::move(found.pairs), config.batch.shard);
+  return found;
+}
+
+RecordLayout layout_of(const MetricsConfig& config, const std::vector<std::string>& metrics,
+                       const Protocol& protocol) {
+  std::vector<std::string> columns{"file"};
+  columns.insert(columns.end(), metrics.begin(), metrics.end());
+  return {columns,
+          {{"protocol", describe(protocol)}},
+          config.json ? RecordFormat::json : RecordFormat::tsv,
+          !config.no_header};
+}
+
 }  // namespace
 
 ExitStatus measure(Program& program, const MetricsConfig& config) {
@@ -115,44 +136,31 @@ ExitStatus measure(Program& program, const MetricsConfig& config) {
   const auto protocol = parse_protocol(config);
   const int threads = config.threads > 0 ? config.threads : available_processors();
   const VipsSession vips(program.info().name.c_str(), threads);
-  if (config.pairs.empty() && config.sides.size() != 2) {
-    throw UsageError("give two pictures or two folders, or --pairs");
-  }
-  if (!config.pairs.empty() && !config.sides.empty()) throw UsageError("give either two sides or --pairs");
-  auto found = config.pairs.empty() ? pair_sides(config.sides[0], config.sides[1], config.recursive, log)
-                                    : read_pairs(config.pairs);
-  if (found.pairs.empty() && found.unmatched.empty()) throw UsageError("no pictures to compare");
-  found.pairs = shard_of(std::move(found.pairs), config.batch.shard);
+  const auto found = find_pairs(config, log);
   for (const auto& unmatched : found.unmatched) log.error(unmatched);
-  std::vector<std::string> columns{"file"};
-  columns.insert(columns.end(), metrics.begin(), metrics.end());
-  RecordWriter writer(stdout, "standard output",
-                      {columns,
-                       {{"protocol", describe(protocol)}},
-                       config.json ? RecordFormat::json : RecordFormat::tsv,
-                       !config.no_header});
+  RecordWriter writer(stdout, "standard output", layout_of(config, metrics, protocol));
   OrderedRows rows(writer, found.pairs);
   Stage stage([threads] { at::set_num_threads(threads); });
   Progress progress(log, program.progress(), found.pairs.size());
-  std::atomic<bool> failed = !found.unmatched.empty();
   for_each_in_flight(found.pairs.size(), config.batch.jobs, [&](size_t i) {
     const auto& pair = found.pairs[i];
     std::optional<Scores> scores;
-    const bool done = attempt(
-        log, {shown(pair.a, "standard input"), shown(pair.b, "standard input"), printable(pair.name)}, [&] {
-          const auto a = load_values(pair.a, config.max_pixels, log),
-                     b = load_values(pair.b, config.max_pixels, log);
-          naming_errors(printable(pair.name),
-                        [&] { stage.run([&] { scores = compare(a, b, metrics, protocol); }); });
-        });
-    if (!done) failed = true;
+    // a mistake of both, such as sizes that differ, is told by the pair's name
+    const Named names{printable(pair.name), shown(pair.a, "standard input"), shown(pair.b, "standard input")};
+    attempt(log, names, [&] {
+      const auto a = load_values(pair.a, config.max_pixels, log);
+      const auto b = load_values(pair.b, config.max_pixels, log);
+      stage.run([&] { scores = compare(a, b, metrics, protocol); });
+    });
     rows.finish(i, scores);
     progress.advance(1);
   });
-  const bool any =
-      std::any_of(rows.scores().begin(), rows.scores().end(), [](const auto& s) { return s.has_value(); });
-  if (any) writer.write(row_of("mean", mean_of(rows.scores(), metrics.size())));
-  return failed ? ExitStatus::some_failed : ExitStatus::ok;
+  const auto& scores = rows.scores();
+  const auto done =
+      std::count_if(scores.begin(), scores.end(), [](const auto& row) { return row.has_value(); });
+  if (done > 0) writer.write(row_of("mean", mean_of(scores, metrics.size())));
+  const bool all = found.unmatched.empty() && static_cast<size_t>(done) == scores.size();
+  return all ? ExitStatus::ok : ExitStatus::some_failed;
 }
 
 }  // namespace sr

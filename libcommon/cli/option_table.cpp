@@ -10,10 +10,13 @@ namespace {
 
 OptionRow row_of(const CLI::Option& option) {
   OptionRow row{option.get_snames(), option.get_lnames(), "", {}, option.get_description()};
-  if (option.get_type_size_max() > 0) row.value = option.get_type_name();
-  const bool is_choice = row.value.find('|') != std::string::npos;
-  const bool all_words = row.value.find_first_of("[]=") == std::string::npos;
-  if (is_choice && all_words) row.choices = split(row.value, '|');
+  // CLI11 appends what its checks say, after a colon
+  if (option.get_type_size_max() > 0)
+    row.value = option.get_type_name().substr(0, option.get_type_name().find(':'));
+  // words in capitals stand for something else
+  const bool literal = std::none_of(row.value.begin(), row.value.end(),
+                                    [](unsigned char c) { return std::isupper(c) || c == '=' || c == '['; });
+  if (literal && row.value.find('|') != std::string::npos) row.choices = split(row.value, '|');
   return row;
 }
 

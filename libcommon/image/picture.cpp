@@ -31,8 +31,13 @@ void check_size(const VImage& image, std::int64_t max_pixels) {
   throw Error(fmt::format("{}x{} is more than --max-pixels {}", image.width(), image.height(), max_pixels));
 }
 
+/// libvips takes these over, and frees them.
+vips::VOption* load_options(VipsAccess access) {
+  return VImage::option()->set("access", access)->set("fail_on", VIPS_FAIL_ON_ERROR);
+}
+
 /// Formats that only ImageMagick reads (BMP) have no streaming loader: those are read and decoded whole.
-VImage load_whole(const VSource& source, std::int64_t max_pixels, vips::VOption* options) {
+VImage load_whole(const VSource& source, std::int64_t max_pixels) {
   size_t length = 0;
   const void* bytes = vips_source_map(source.get_source(), &length);
   if (bytes == nullptr) throw vips::VError();
@@ -40,23 +45,22 @@ VImage load_whole(const VSource& source, std::int64_t max_pixels, vips::VOption*
     vips_error_clear();
     throw Error("not a picture in a known format");
   }
-  const auto image = VImage::new_from_buffer(bytes, length, "", options);
+  const auto image = VImage::new_from_buffer(bytes, length, "", load_options(VIPS_ACCESS_SEQUENTIAL));
   check_size(image, max_pixels);
   return image.copy_memory();
 }
 
 VImage load(const fs::path& path, std::int64_t max_pixels, VipsAccess access) {
-  auto* options = VImage::option()->set("access", access)->set("fail_on", VIPS_FAIL_ON_ERROR);
   const auto source = open_source(path);
   unsigned char* first = nullptr;
   if (vips_source_sniff_at_most(source.get_source(), &first, 1) == 0) throw Error("the file is empty");
   if (vips_foreign_find_load_source(source.get_source()) != nullptr) {
-    auto image = VImage::new_from_source(source, "", options);
+    auto image = VImage::new_from_source(source, "", load_options(access));
     check_size(image, max_pixels);
     return image;
   }
   vips_error_clear();
-  return load_whole(source, max_pixels, options);
+  return load_whole(source, max_pixels);
 }
 
 bool needs_turning(const VImage& image) {

@@ -2,7 +2,7 @@
 
 #include "image/resized_rows.h"
 #include "image/vips.h"
-#include "infer/engine.h"
+#include "infer/device.h"
 
 namespace sr {
 

@@ -12,7 +12,7 @@
 #include "core/stdout.h"
 #include "image/decode.h"
 #include "image/vips.h"
-#include "infer/engine.h"
+#include "infer/device.h"
 #include "quality/psnr_ssim.h"
 
 namespace sr {

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fstream>
+#include <sched.h>
 #include <sstream>
 #include <thread>
 #include <torch/version.h>
@@ -110,6 +111,12 @@ bool cpu_has_bf16() {
 #endif
 }
 
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 std::string describe_platform() {
   const auto config = at::show_config();
   std::string text;
@@ -120,7 +127,8 @@ std::string describe_platform() {
   line("oneDNN", first_line_with(config, "v"));
   line("libvips", vips_version_string());
   line("BLAS", blas_library());
-  line("threads", fmt::format("{} of {} cores", at::get_num_threads(), std::thread::hardware_concurrency()));
+  line("threads",
+       fmt::format("{} of {} processors", available_processors(), std::thread::hardware_concurrency()));
   line("CPU", fmt::format("{}: {}{}", cpu_field("model name"), cpu_features(),
                           amx::available() ? "(AMX in use)" : ""));
   line("CUDA", at::hasCUDA() ? fmt::format("{} device(s)", at::detail::getCUDAHooks().getNumGPUs()) : "none");

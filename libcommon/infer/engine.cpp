@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <c10/core/InferenceMode.h>
 #include <new>
-#include <sched.h>
 
 #include "core/error.h"
 
@@ -61,12 +60,6 @@ bool is_out_of_memory(const std::exception& error) {
                                "could not create a memory"};  // the last is oneDNN's
   return std::any_of(phrases.begin(), phrases.end(),
                      [&](const char* phrase) { return text.find(phrase) != std::string_view::npos; });
-}
-
-int available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 Engine::Engine(StateDict weights, const EngineOptions& options, Log& log)

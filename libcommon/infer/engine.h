@@ -65,7 +65,4 @@ class Engine {
 /// True for the ways in which LibTorch and C++ say that memory ran out.
 bool is_out_of_memory(const std::exception& error);
 
-/// Processors that this process may run on (its affinity mask, not the machine's count).
-int available_processors();
-
 }  // namespace sr

@@ -21,9 +21,8 @@ Tensor unpremultiplied(const Tensor& rows) {
 
 class ResizedRows final : public RowSource {
  public:
-  ResizedRows(std::unique_ptr<RowSource> source, const ResizeAxis& vertical, const ResizeAxis& horizontal,
-              Stage& stage)
-      : window_(std::move(source)), resizer_(vertical, horizontal), stage_(stage) {}
+  ResizedRows(std::unique_ptr<RowSource> source, Resizer resizer, Stage& stage)
+      : window_(std::move(source)), resizer_(std::move(resizer)), stage_(stage) {}
   int width() const override { return static_cast<int>(resizer_.width()); }
   int height() const override { return static_cast<int>(resizer_.height()); }
   int planes() const override { return window_.source().planes(); }
@@ -55,20 +54,14 @@ class ResizedRows final : public RowSource {
 
 std::unique_ptr<RowSource> resize_rows(std::unique_ptr<RowSource> source, int height, int width,
                                        const ResizeOptions& options, Stage& stage) {
-  const auto axis = [&](int from, int to) {
-    return resize_axis(from, to, static_cast<double>(to) / from, options, at::kFloat);
-  };
-  const auto vertical = axis(source->height(), height), horizontal = axis(source->width(), width);
-  return std::make_unique<ResizedRows>(std::move(source), vertical, horizontal, stage);
+  auto resizer = Resizer::to_size(source->height(), source->width(), height, width, options);
+  return std::make_unique<ResizedRows>(std::move(source), std::move(resizer), stage);
 }
 
 std::unique_ptr<RowSource> scale_rows(std::unique_ptr<RowSource> source, double scale,
                                       const ResizeOptions& options, Stage& stage) {
-  const auto axis = [&](int length) {
-    return resize_axis(length, resized_length(length, scale), scale, options, at::kFloat);
-  };
-  const auto vertical = axis(source->height()), horizontal = axis(source->width());
-  return std::make_unique<ResizedRows>(std::move(source), vertical, horizontal, stage);
+  auto resizer = Resizer::by_scale(source->height(), source->width(), scale, options);
+  return std::make_unique<ResizedRows>(std::move(source), std::move(resizer), stage);
 }
 
 }  // namespace sr

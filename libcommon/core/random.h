@@ -1,20 +1,16 @@
 #pragma once
 // Named streams of random numbers. A draw is a function of (seed, item, purpose, index) alone, so threads,
 // order and sharding do not change results.
-// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC11), Philox4x32-10.
 
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "core/philox.h"
 #include "core/torch.h"
 
 namespace sr {
-
-/// Philox4x32-10: 128 random bits of a counter and a key.
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
-                                        std::array<std::uint32_t, 2> key);
 
 /// The random numbers for one purpose ("noise", "crop") on one item ("photos/a.png"). Cheap to make and copy.
 class RandomStream {
@@ -39,14 +35,16 @@ class RandomStream {
 
   /// Fill a float32 tensor (contiguous, on the CPU) in parallel. Element i gets the value number offset + i
   /// of a sequence that is not shared with the draws above, so a part of a larger tensor can be filled alone.
+  /// The last bit of a normal value may differ between processors (see SR_VECTORISED).
   void fill_uniform(const Tensor& values, std::uint64_t offset = 0) const;  ///< [0, 1), 24 bits
   void fill_normal(const Tensor& values, std::uint64_t offset = 0) const;   ///< mean 0, deviation 1
+  /// Counts of events at these rates, a float32 tensor of the shape of `values`. Throws Error where a rate
+  /// is not in 0..1e9.
+  void fill_poisson(const Tensor& values, const Tensor& rates, std::uint64_t offset = 0) const;
 
  private:
-  enum class Sequence : std::uint32_t { draws, uniform_fill, normal_fill };
-  std::array<std::uint32_t, 4> block(std::uint64_t index, Sequence sequence) const;
-  template <typename ToFloats>
-  void fill(const Tensor& values, std::uint64_t offset, Sequence sequence, const ToFloats& to_floats) const;
+  enum class Sequence : std::uint32_t { draws, uniform_fill, normal_fill, poisson_fill };
+  PhiloxKey key() const { return {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32)}; }
   std::uint64_t next() { return bits(position_++); }
 
   std::uint64_t key_;

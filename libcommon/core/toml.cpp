@@ -1,0 +1,138 @@
+#include "core/toml.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include "core/error.h"
+#include "core/records.h"
+
+namespace sr {
+
+/// Turns toml++'s tree into ours.
+class TomlReader {
+ public:
+  explicit TomlReader(const fs::path& file) : file_(printable(file.string())) {}
+
+  TomlValue read(const std::string& text) const {
+    try {
+      return converted(toml::parse(text, file_));
+    } catch (const toml::parse_error& error) {
+      throw UsageError(fmt::format("{}: {}", place(error.source()), error.description()));
+    }
+  }
+
+ private:
+  std::string place(const toml::source_region& source) const {
+    return fmt::format("{}:{}", file_, source.begin.line);
+  }
+
+  TomlValue converted(const toml::node& node) const {
+    TomlValue result;
+    result.place_ = place(node.source());
+    if (const auto* table = node.as_table()) {
+      TomlValue::Table entries;
+      for (const auto& [key, value] : *table) entries.emplace_back(std::string(key.str()), converted(value));
+      result.value_ = std::move(entries);
+    } else if (const auto* list = node.as_array()) {
+      TomlValue::List items;
+      for (const auto& item : *list) items.push_back(converted(item));
+      result.value_ = std::move(items);
+    } else if (const auto text = node.value_exact<std::string>()) {
+      result.value_ = *text;
+    } else if (const auto flag = node.value_exact<bool>()) {
+      result.value_ = *flag;
+    } else if (const auto number = node.value<double>(); number && node.is_number()) {
+      result.value_ = *number;
+    } else {
+      result.refuse("dates and times have no use here");
+    }
+    return result;
+  }
+
+  std::string file_;
+};
+
+TomlValue TomlValue::read(const fs::path& file) {
+  try {
+    return TomlReader(file).read(read_file(file));
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
+void TomlValue::refuse(const std::string& why) const { throw UsageError(fmt::format("{}: {}", place_, why)); }
+
+template <class T>
+const T& TomlValue::as(const char* what) const {
+  if (const auto* value = std::get_if<T>(&value_)) return *value;
+  refuse(fmt::format("{} is wanted here", what));
+}
+
+template const TomlValue::Table& TomlValue::as(const char*) const;
+template const TomlValue::List& TomlValue::as(const char*) const;
+template const std::string& TomlValue::as(const char*) const;
+template const bool& TomlValue::as(const char*) const;
+
+double TomlValue::number() const {
+  const double value = as<double>("a number");
+  if (!std::isfinite(value)) refuse("a finite number is wanted here");
+  return value;
+}
+
+double TomlValue::number_in(double low, double high) const {
+  const double value = number();
+  if (value >= low && value <= high) return value;
+  if (std::isinf(high)) refuse(fmt::format("{} is less than {}", number_text(value), number_text(low)));
+  refuse(fmt::format("{} is not between {} and {}", number_text(value), number_text(low), number_text(high)));
+}
+
+std::int64_t TomlValue::integer_in(std::int64_t low, std::int64_t high) const {
+  const double value = number_in(static_cast<double>(low), static_cast<double>(high));
+  if (value != std::floor(value)) refuse(fmt::format("{} is no whole number", number_text(value)));
+  return static_cast<std::int64_t>(value);
+}
+
+const TomlValue* TomlValue::find(const std::string& key) const {
+  for (const auto& [name, value] : table()) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+const TomlValue& TomlValue::at(const std::string& key) const {
+  if (const auto* value = find(key)) return *value;
+  refuse(fmt::format("'{}' is missing here", key));
+}
+
+TomlValue TomlValue::overlaid(const TomlValue& other, int levels) const {
+  auto entries = table();
+  for (const auto& [key, value] : other.table()) {
+    const auto below =
+        std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.first == key; });
+    if (below == entries.end()) {
+      entries.emplace_back(key, value);
+    } else {
+      const bool both = levels > 0 && below->second.is_table() && value.is_table();
+      below->second = both ? below->second.overlaid(value, levels - 1) : value;
+    }
+  }
+  TomlValue result;
+  result.place_ = other.place_;
+  result.value_ = std::move(entries);
+  return result;
+}
+
+void refuse_unknown_keys(const TomlValue& table, const std::vector<std::string>& known) {
+  for (const auto& [key, value] : table.table()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      value.refuse(fmt::format("'{}' is not known here (known: {})", key, fmt::join(known, ", ")));
+    }
+  }
+}
+
+}  // namespace sr

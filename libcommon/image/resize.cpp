@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <fmt/format.h>
 #include <limits>
 #include <numbers>
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/simd.h"
 
 namespace sr {
 namespace {
@@ -74,94 +76,153 @@ void fill_axis(ResizeAxis& axis, double scale, double width, const ResizeOptions
   }
 }
 
-/// Sums are made for this many neighbours at once, so that they lie in vector registers.
+/// This many neighbours are summed at once, in vector registers.
 constexpr std::int64_t kLanes = 16;
+/// Squares of this side are turned in registers.
+constexpr std::int64_t kSquare = 4;
 
+template <typename T, std::int64_t N>
+struct VectorOf {
+  using Type [[gnu::vector_size(N * sizeof(T))]] = T;
+};
 template <typename T>
-using Lanes = std::array<T, kLanes>;
+using Lanes = typename VectorOf<T, kLanes>::Type;
 
-/// sums[j] += weight * source[j] for j < n.
+std::int64_t whole_lanes(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+/// Outputs [begin, end) of an axis as the inner loops read them: output begin + i is the sum over k < taps of
+/// weights[i * taps + k] times the sample first_sample + sources[i * taps + k].
 template <typename T>
-inline void add_weighted(Lanes<T>& sums, T weight, const T* source, std::int64_t n) {
-  if (n == kLanes) {
-    for (std::int64_t j = 0; j < kLanes; ++j) sums[j] += weight * source[j];
-  } else {
-    for (std::int64_t j = 0; j < n; ++j) sums[j] += weight * source[j];
+struct Table {
+  Table(const ResizeAxis& axis, std::int64_t begin, std::int64_t end, std::int64_t first_sample)
+      : length(axis.length),
+        outputs(end - begin),
+        taps(axis.taps()),
+        weights(axis.weights.data_ptr<T>() + begin * taps) {
+    sources.reserve(static_cast<std::size_t>(outputs * taps));
+    for (std::int64_t i = begin; i < end; ++i) {
+      for (std::int64_t k = 0; k < taps; ++k) sources.push_back(axis.source(i, k) - first_sample);
+    }
+  }
+  std::int64_t length, outputs, taps;
+  const T* weights;
+  std::vector<std::int64_t> sources;
+};
+
+// What follows is inlined into the plain functions `resize_block`, which have forms for wide vectors.
+
+/// Output i of `table` to to[0..width): samples are rows of `stride` values, from `from` on.
+template <typename T>
+[[gnu::always_inline]] inline void sum_rows(const Table<T>& table, std::int64_t i, const T* from,
+                                            std::int64_t stride, std::int64_t width, T* to) {
+  const T* weights = table.weights + i * table.taps;
+  const std::int64_t* sources = table.sources.data() + i * table.taps;
+  std::int64_t x = 0;
+  for (; x + kLanes <= width; x += kLanes) {
+    Lanes<T> sum{}, values;
+    for (std::int64_t k = 0; k < table.taps; ++k) {
+      std::memcpy(&values, from + sources[k] * stride + x, sizeof values);
+      sum += weights[k] * values;
+    }
+    std::memcpy(to + x, &sum, sizeof sum);
+  }
+  for (; x < width; ++x) {
+    T sum = 0;
+    for (std::int64_t k = 0; k < table.taps; ++k) sum += weights[k] * from[sources[k] * stride + x];
+    to[x] = sum;
   }
 }
 
-/// One plane of the strip: blocks of kLanes output rows are summed down the columns, turned, summed along the
-/// rows (which then lie side by side) and turned back.
+/// to[x][y] = from[y][x] for kSquare x kSquare values in rows of the given strides.
 template <typename T>
-class PlaneResizer {
+[[gnu::always_inline]] inline void turn_square(const T* from, std::int64_t from_stride, T* to,
+                                               std::int64_t to_stride) {
+  using Row = typename VectorOf<T, kSquare>::Type;
+  std::array<Row, kSquare> in, out;
+  for (std::int64_t y = 0; y < kSquare; ++y) std::memcpy(&in[y], from + y * from_stride, sizeof(Row));
+  const Row left01 = __builtin_shufflevector(in[0], in[1], 0, 4, 1, 5);
+  const Row left23 = __builtin_shufflevector(in[2], in[3], 0, 4, 1, 5);
+  const Row right01 = __builtin_shufflevector(in[0], in[1], 2, 6, 3, 7);
+  const Row right23 = __builtin_shufflevector(in[2], in[3], 2, 6, 3, 7);
+  out[0] = __builtin_shufflevector(left01, left23, 0, 1, 4, 5);
+  out[1] = __builtin_shufflevector(left01, left23, 2, 3, 6, 7);
+  out[2] = __builtin_shufflevector(right01, right23, 0, 1, 4, 5);
+  out[3] = __builtin_shufflevector(right01, right23, 2, 3, 6, 7);
+  for (std::int64_t x = 0; x < kSquare; ++x) std::memcpy(to + x * to_stride, &out[x], sizeof(Row));
+}
+
+/// to [width][height] from [height][width]; both are multiples of kSquare.
+template <typename T>
+[[gnu::always_inline]] inline void turn(const T* from, std::int64_t height, std::int64_t width, T* to) {
+  for (std::int64_t y = 0; y < height; y += kSquare) {
+    for (std::int64_t x = 0; x < width; x += kSquare) {
+      turn_square(from + y * width + x, width, to + x * height + y, height);
+    }
+  }
+}
+
+/// Makes blocks of kLanes output rows: they are summed down the columns, turned, summed along the rows (which
+/// then lie side by side) and turned back.
+template <typename T>
+class BlockResizer {
  public:
-  PlaneResizer(const ResizeAxis& vertical, const ResizeAxis& horizontal, std::int64_t first_input_row)
+  BlockResizer(const Table<T>& vertical, const Table<T>& horizontal)
       : vertical_(vertical),
         horizontal_(horizontal),
-        first_input_row_(first_input_row),
-        columns_(static_cast<std::size_t>(horizontal.length * kLanes)),
-        rows_(static_cast<std::size_t>(vertical.taps())) {}
+        wide_(
+            static_cast<std::size_t>(kLanes * whole_lanes(std::max(horizontal.length, horizontal.outputs)))),
+        turned_(wide_.size()) {}
 
-  /// Output rows [y, y + n) to `output`; `input` starts at row `first_input_row` of the image.
-  void block(const T* input, std::int64_t y, std::int64_t n, T* output) {
-    for (std::int64_t lane = 0; lane < n; ++lane) sum_columns(input, y + lane, lane);
-    const std::int64_t width = horizontal_.outputs();
-    for (std::int64_t x = 0; x < width; x += kLanes) sum_rows(x, std::min(kLanes, width - x), n, output);
+  /// Output rows [y, y + n) to `output`, n <= kLanes.
+  [[gnu::always_inline]] void block(const T* input, std::int64_t y, std::int64_t n, T* output) {
+    const std::int64_t width = horizontal_.outputs;
+    const std::int64_t stride = whole_lanes(horizontal_.length), to_stride = whole_lanes(width);
+    for (std::int64_t lane = 0; lane < n; ++lane) {
+      sum_rows(vertical_, y + lane, input, horizontal_.length, horizontal_.length,
+               wide_.data() + lane * stride);
+    }
+    turn(wide_.data(), kLanes, stride, turned_.data());
+    for (std::int64_t x = 0; x < width; ++x) {
+      sum_rows(horizontal_, x, turned_.data(), kLanes, kLanes, wide_.data() + x * kLanes);
+    }
+    turn(wide_.data(), to_stride, kLanes, turned_.data());
+    for (std::int64_t lane = 0; lane < n; ++lane) {
+      std::copy_n(turned_.data() + lane * to_stride, width, output + lane * width);
+    }
   }
 
  private:
-  void sum_columns(const T* input, std::int64_t y, std::int64_t lane) {
-    const std::int64_t taps = vertical_.taps(), width = horizontal_.length;
-    const T* weights = vertical_.weights.template data_ptr<T>() + y * taps;
-    for (std::int64_t k = 0; k < taps; ++k) {
-      rows_[k] = input + (vertical_.source(y, k) - first_input_row_) * width;
-    }
-    for (std::int64_t x = 0; x < width; x += kLanes) {
-      const std::int64_t n = std::min(kLanes, width - x);
-      Lanes<T> sums{};
-      for (std::int64_t k = 0; k < taps; ++k) add_weighted(sums, weights[k], rows_[k] + x, n);
-      for (std::int64_t j = 0; j < n; ++j) columns_[(x + j) * kLanes + lane] = sums[j];
-    }
-  }
-
-  void sum_rows(std::int64_t x, std::int64_t columns, std::int64_t rows, T* output) {
-    const std::int64_t taps = horizontal_.taps();
-    std::array<Lanes<T>, kLanes> tile{};
-    for (std::int64_t j = 0; j < columns; ++j) {
-      const T* weights = horizontal_.weights.template data_ptr<T>() + (x + j) * taps;
-      Lanes<T> sums{};  // a local, not the tile's own, so that it stays in registers
-      for (std::int64_t k = 0; k < taps; ++k) {
-        add_weighted(sums, weights[k], &columns_[horizontal_.source(x + j, k) * kLanes], kLanes);
-      }
-      tile[j] = sums;
-    }
-    for (std::int64_t lane = 0; lane < rows; ++lane) {
-      T* row = output + lane * horizontal_.outputs() + x;
-      for (std::int64_t j = 0; j < columns; ++j) row[j] = tile[j][lane];
-    }
-  }
-
-  const ResizeAxis& vertical_;
-  const ResizeAxis& horizontal_;
-  std::int64_t first_input_row_;
-  std::vector<T> columns_;  // [input width][kLanes]
-  std::vector<const T*> rows_;
+  const Table<T>& vertical_;
+  const Table<T>& horizontal_;
+  std::vector<T> wide_, turned_;  // kLanes rows or columns, of the input's or output's width
 };
+
+SR_VECTORISED void resize_block(BlockResizer<float>& resizer, const float* input, std::int64_t y,
+                                std::int64_t n, float* output) {
+  resizer.block(input, y, n, output);
+}
+
+SR_VECTORISED void resize_block(BlockResizer<double>& resizer, const double* input, std::int64_t y,
+                                std::int64_t n, double* output) {
+  resizer.block(input, y, n, output);
+}
 
 template <typename T>
 void resize_planes(const ResizeAxis& vertical, const ResizeAxis& horizontal, const Tensor& input,
                    std::int64_t first_input_row, std::int64_t y0, Tensor& output) {
-  const std::int64_t height = output.size(-2), blocks = (height + kLanes - 1) / kLanes;
-  const std::int64_t in_plane = input.size(-2) * input.size(-1), out_plane = height * output.size(-1);
+  const std::int64_t height = output.size(-2), width = output.size(-1),
+                     blocks = (height + kLanes - 1) / kLanes;
+  const std::int64_t in_plane = input.size(-2) * input.size(-1), out_plane = height * width;
+  const Table<T> down(vertical, y0, y0 + height, first_input_row), across(horizontal, 0, width, 0);
   const T* in = input.data_ptr<T>();
   T* out = output.data_ptr<T>();
   const std::int64_t planes = out_plane == 0 ? 0 : output.numel() / out_plane;
   at::parallel_for(0, planes * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    PlaneResizer<T> resizer(vertical, horizontal, first_input_row);
+    BlockResizer<T> resizer(down, across);
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t plane = task / blocks, y = task % blocks * kLanes;
-      resizer.block(in + plane * in_plane, y0 + y, std::min(kLanes, height - y),
-                    out + plane * out_plane + y * output.size(-1));
+      resize_block(resizer, in + plane * in_plane, y, std::min(kLanes, height - y),
+                   out + plane * out_plane + y * width);
     }
   });
 }

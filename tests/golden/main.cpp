@@ -34,6 +34,10 @@ class Runner {
   explicit Runner(Arguments arguments) : arguments_(std::move(arguments)) {
     add_image_handlers(handlers_);
     add_network_handlers(handlers_);
+    add_kernel_handlers(handlers_);
+    add_noise_handlers(handlers_);
+    add_bsrgan_handlers(handlers_);
+    add_pipeline_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
   }

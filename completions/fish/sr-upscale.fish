@@ -5,7 +5,7 @@ complete -c sr-upscale -s 0 -l null -d 'Names in --files-from end in NUL instead
 complete -c sr-upscale -l shard -r -d 'Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work'
 complete -c sr-upscale -l max-pixels -r -d 'Refuse pictures with more pixels than this (500000000)'
 complete -c sr-upscale -s o -l output -r -d 'Write to FILE (save options in brackets: out.jpg[Q=92]), into DIR, or to standard output (-)'
-complete -c sr-upscale -l format -r -d 'Write this format, whatever the name says: png, jpg[Q=92], webp, tiff, avif, jxl, ppm ...; default: by the name, in folders that of the input, png on standard output'
+complete -c sr-upscale -l format -r -d 'Write this format, whatever the name says: png, jpg[Q=92], webp, tiff, avif, jxl, ppm ...; default: by the name, in folders that of the input (sr-degrade: png), png on standard output'
 complete -c sr-upscale -l depth -x -a 'auto 8 16 float' -d 'Bits a sample; auto: as the input, within what the format holds'
 complete -c sr-upscale -l alpha -r -d 'Transparency: keep, drop, or flatten=COLOUR (white, black, grey, #RRGGBB)'
 complete -c sr-upscale -l metadata -x -a 'keep strip' -d 'Keep or strip EXIF, XMP, IPTC and comments'

@@ -12,12 +12,14 @@
 namespace sr {
 namespace {
 
-std::vector<Job> without_existing(std::vector<Job> jobs, Log& log) {
-  const auto exists = [](const Job& job) { return !is_stream(job.target) && path_exists(job.target); };
-  const auto kept = std::remove_if(jobs.begin(), jobs.end(), exists);
+/// Takes out the jobs whose results are there already, and returns them.
+std::vector<Job> take_existing(std::vector<Job>& jobs, Log& log) {
+  const auto missing = [](const Job& job) { return is_stream(job.target) || !path_exists(job.target); };
+  const auto kept = std::stable_partition(jobs.begin(), jobs.end(), missing);
   log.detail(fmt::format("{} of {} are there already", jobs.end() - kept, jobs.size()));
+  std::vector<Job> existing(std::make_move_iterator(kept), std::make_move_iterator(jobs.end()));
   jobs.erase(kept, jobs.end());
-  return jobs;
+  return existing;
 }
 
 /// What went wrong, beginning with the input's name or the target's.
@@ -74,12 +76,17 @@ Shard parse_shard(const std::string& text) {
 }
 
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
-                     const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work) {
+                     const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work,
+                     const std::function<void(const Job&)>& skipped) {
   auto& log = program.log();
   auto jobs = shard_of(plan_outputs(inputs, output), options.shard);
-  if (output.skip_existing) jobs = without_existing(std::move(jobs), log);
   std::atomic<bool> failed = !inputs.missing.empty();
   for (const auto& missing : inputs.missing) log.error(missing);
+  if (output.skip_existing) {
+    for (const auto& job : take_existing(jobs, log)) {
+      if (skipped) skipped(job);
+    }
+  }
   Progress progress(log, program.progress(), jobs.size());
   for_each_in_flight(jobs.size(), options.jobs, [&](size_t i) {
     const auto& job = jobs[i];
@@ -91,7 +98,7 @@ ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions
     }
   });
   check_interrupted();
-  if (jobs.empty() && inputs.files.empty() && !failed) log.warning("no picture found");
+  if (inputs.files.empty() && !failed) log.warning("no picture found");
   return failed ? ExitStatus::some_failed : ExitStatus::ok;
 }
 

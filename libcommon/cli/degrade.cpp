@@ -1,23 +1,223 @@
 #include "cli/degrade.h"
 
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <optional>
+#include <semaphore>
+
+#include "cli/recipe_book.h"
+#include "cli/share.h"
+#include "degrade/apply.h"
+#include "degrade/draw.h"
+#include "degrade/interpolate.h"
 #include "image/resized_rows.h"
+#include "image/tensor_rows.h"
 #include "image/vips.h"
 #include "infer/device.h"
 
 namespace sr {
+namespace {
 
-ExitStatus degrade(Program& program, const DegradeConfig& config) {
+// --- what to do --------------------------------------------------------------------------------------------
+
+fs::path presets_folder() { return share_folder() / "presets"; }
+
+Pipeline find_pipeline(const DegradeConfig& config) {
+  const auto preset = presets_folder() / fmt::format("degrade-{}.toml", config.method);
+  const bool is_file =
+      config.method.find('/') != std::string::npos || fs::path(config.method).extension() == ".toml";
+  if (!is_file && !path_exists(preset)) {
+    throw UsageError(fmt::format("-m {}: neither a .toml file nor a preset ({})", printable(config.method),
+                                 fmt::join(degradation_presets(), ", ")));
+  }
+  auto pipeline = read_pipeline(is_file ? fs::path(config.method) : preset, presets_folder());
+  if (config.scale > 0) pipeline.scale = config.scale;
+  if (pipeline.crop_to_scale && pipeline.scale != std::floor(pipeline.scale)) {
+    throw UsageError(fmt::format("-s {}: {} takes whole scales", pipeline.scale, config.method));
+  }
+  return pipeline;
+}
+
+void check(const DegradeConfig& config) {
   check_output_options(config.output);
-  const int threads = config.threads > 0 ? config.threads : available_processors();
-  const VipsSession vips(program.info().name.c_str(), threads);
-  const auto inputs = find_inputs(config.input, program.log(), config.output.output);
-  Stage stage([threads] { at::set_num_threads(threads); });
-  return run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
-    const auto picture = open_picture(job.input.path, config.max_pixels);
-    auto rows = decode_rows(picture, alpha_policy(job, config.output, picture, program.log()));
-    rows = with_progress(scale_rows(std::move(rows), 1 / config.scale, {}, stage), progress);
-    encode(*rows, picture, job.target, encode_options(job, config.output, picture));
-  });
+  const bool paired = !config.pairs.empty();
+  if (paired && !config.output.output.empty()) throw UsageError("give either --pairs or -o");
+  if (!paired && (config.crop > 0 || config.resize > 0)) {
+    throw UsageError("--crop and --resize make new HR pictures: give --pairs DIR, where they go too");
+  }
+  if (config.crop > 0 && config.resize > 0 && config.crop > config.resize) {
+    throw UsageError("--crop is larger than what --resize leaves");
+  }
+  if (config.record == "-" && config.output.output == "-")
+    throw UsageError("--record and -o would share standard output");
+  if (!config.replay.empty() && (config.crop > 0 || config.resize > 0)) {
+    throw UsageError(
+        "--replay repeats the crops and sizes that were recorded: no --crop or --resize beside it");
+  }
+}
+
+/// LR pictures are PNG unless something else is asked for: another format would degrade them once more.
+OutputOptions output_options(const DegradeConfig& config) {
+  auto output = config.output;
+  if (!config.pairs.empty()) output.output = (fs::path(config.pairs) / "lr/").string();
+  const bool named = Format::of_name(split_options(output.output).name).has_value();
+  if (output.format.empty() && !named && output.output != "-") output.format = "png";
+  return output;
+}
+
+// --- one picture -------------------------------------------------------------------------------------------
+
+/// Nothing but MATLAB's shrinking, which streams: any size, transparency kept.
+const Resize* plain_shrink(const Recipe& recipe) {
+  const auto& cut = recipe.cut;
+  const bool whole = cut.resize == 0 && !cut.flip && cut.height == recipe.height && cut.width == recipe.width;
+  if (!whole || recipe.steps.size() != 1) return nullptr;
+  const auto* resize = std::get_if<Resize>(&recipe.steps.front().operation);
+  return resize != nullptr && resize->mode == ResizeMode::matlab && resize->factor > 0 ? resize : nullptr;
+}
+
+/// The picture as [1,3,H,W]; degrading knows no transparency.
+Tensor load_rgb(const Picture& picture, const OutputOptions& output, Log& log) {
+  auto policy = AlphaPolicy::parse(output.alpha);
+  if (picture.alpha && policy.kind == AlphaPolicy::Kind::keep) {
+    log.warning(fmt::format("{}: transparency is dropped (see --alpha)", picture.name));
+    policy.kind = AlphaPolicy::Kind::drop;
+  }
+  return decode(picture, policy).expand({3, -1, -1}).unsqueeze(0);
+}
+
+/// Degrades pictures several at a time, each on a thread of its own: no operator has work for many threads.
+class Degrader {
+ public:
+  Degrader(Program& program, const DegradeConfig& config, const OutputOptions& output, size_t pictures)
+      : log_(program.log()),
+        config_(config),
+        output_(output),
+        threads_(config.threads > 0 ? config.threads : available_processors()),
+        at_once_(std::clamp(static_cast<int>(pictures), 1, threads_)),
+        slots_(at_once_),
+        stage_([this] { at::set_num_threads(threads_); }) {
+    if (config.replay.empty()) {
+      pipeline_ = find_pipeline(config);
+    } else {
+      book_ = RecipeBook::read(config.replay);
+    }
+  }
+
+  int at_once() const { return at_once_; }
+
+  void run(const Job& job, Progress& progress) {
+    const auto picture = open_picture(job.input.path, config_.max_pixels);
+    const auto recipe = recipe_for(job, picture);
+    const auto* shrink = plain_shrink(recipe);
+    if (shrink != nullptr && config_.pairs.empty()) {
+      auto rows = decode_rows(picture, alpha_policy(job, output_, picture, log_));
+      rows = with_progress(scale_rows(std::move(rows), shrink->factor, {}, stage_), progress);
+      encode(*rows, picture, job.target, encode_options(job, output_, picture));
+    } else {
+      degrade_whole(job, picture, recipe);
+      progress.advance(1);
+    }
+    recipes_.add(recipe);
+  }
+
+  /// What lies there from an earlier run is recorded too.
+  void skip(const Job& job) {
+    if (config_.record.empty()) return;
+    attempt(log_, {shown(job.input.path, "standard input")},
+            [&] { recipes_.add(recipe_for(job, open_picture(job.input.path, config_.max_pixels))); });
+  }
+
+  void write_record() {
+    if (!config_.record.empty()) recipes_.write(config_.record);
+  }
+
+ private:
+  Recipe recipe_for(const Job& job, const Picture& picture) const {
+    const auto name = job.input.relative.string();
+    if (book_) return book_->of(name);
+    const CutOptions cut{config_.crop, config_.resize, !config_.pairs.empty()};
+    return draw_recipe(*pipeline_, {name, picture.height(), picture.width()}, cut,
+                       static_cast<std::uint64_t>(config_.seed));
+  }
+
+  void degrade_whole(const Job& job, const Picture& picture, const Recipe& recipe) {
+    auto hr = load_rgb(picture, output_, log_);
+    Tensor lr, upscaled;
+    in_slot([&] {
+      hr = cut_hr(hr, recipe);
+      lr = sr::degrade(hr, {&recipe, 1});
+      if (recipe.upscaled) upscaled = interpolate_to(lr, hr.size(2), hr.size(3), Interpolation::bicubic);
+    });
+    // the LR picture last: where it is, the rest is too
+    if (!config_.pairs.empty()) {
+      write(hr, job, "gt", picture);
+      if (recipe.upscaled) write(upscaled, job, "sr_bicubic", picture);
+    }
+    encode(*rows_of(lr[0]), picture, job.target, encode_options(job, output_, picture));
+  }
+
+  void write(const Tensor& image, const Job& job, const char* tree, const Picture& picture) const {
+    const fs::path root(config_.pairs);
+    const auto target = root / tree / job.target.lexically_relative(root / "lr");
+    fs::create_directories(target.parent_path());
+    encode(*rows_of(image[0]), picture, target, encode_options(job, output_, picture));
+  }
+
+  void in_slot(const std::function<void()>& work) {
+    slots_.acquire();
+    try {
+      at::set_num_threads(std::max(1, threads_ / at_once_));
+      const at::NoGradGuard no_grad;
+      work();
+    } catch (...) {
+      slots_.release();
+      throw;
+    }
+    slots_.release();
+  }
+
+  Log& log_;
+  const DegradeConfig& config_;
+  const OutputOptions& output_;
+  int threads_, at_once_;
+  std::counting_semaphore<> slots_;
+  Stage stage_;
+  std::optional<Pipeline> pipeline_;
+  std::optional<RecipeBook> book_;
+  RecipeLog recipes_;
+};
+
+}  // namespace
+
+std::vector<std::string> degradation_presets() {
+  constexpr std::string_view kPrefix = "degrade-";
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(presets_folder())) {
+    const auto name = entry.path().stem().string();
+    if (name.substr(0, kPrefix.size()) == kPrefix) names.push_back(name.substr(kPrefix.size()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+ExitStatus degrade(Program& program, DegradeConfig config) {
+  check(config);
+  const auto output = output_options(config);
+  const VipsSession vips(program.info().name.c_str(),
+                         config.threads > 0 ? config.threads : available_processors());
+  const auto inputs =
+      find_inputs(config.input, program.log(), config.pairs.empty() ? output.output : config.pairs);
+  Degrader degrader(program, config, output, inputs.files.size());
+  config.batch.jobs = std::max(config.batch.jobs, degrader.at_once() + 1);
+  const auto status = run_batch(
+      program, inputs, output, config.batch,
+      [&](const Job& job, Progress& progress) { degrader.run(job, progress); },
+      [&](const Job& job) { degrader.skip(job); });
+  degrader.write_record();
+  return status;
 }
 
 }  // namespace sr

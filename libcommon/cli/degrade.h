@@ -9,13 +9,20 @@ struct DegradeConfig {
   InputOptions input;
   OutputOptions output;
   BatchOptions batch;
-  std::string method = "bicubic";
-  double scale = 4;  ///< HR side / LR side
+  std::string method = "bicubic";  ///< a preset's name, or a .toml file
+  double scale = 0;                ///< HR side / LR side; 0: the method's
+  std::int64_t seed = 0;
+  std::string pairs;  ///< a folder for gt/, lr/ (and sr_bicubic/); empty: LR pictures alone
+  std::int64_t crop = 0, resize = 0;
+  std::string record, replay;
   int threads = 0;
   std::int64_t max_pixels = kMaxPixels;
 };
 
-/// Makes an LR image of every HR image.
-ExitStatus degrade(Program& program, const DegradeConfig& config);
+/// Makes an LR image, or a pair, of every HR image.
+ExitStatus degrade(Program& program, DegradeConfig config);
+
+/// The names of the presets that there are.
+std::vector<std::string> degradation_presets();
 
 }  // namespace sr

@@ -31,9 +31,10 @@ void add_output_options(Program& program, OutputOptions& options) {
          "Write to FILE (save options in brackets: out.jpg[Q=92]), into DIR, or to standard output (-)")
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--format", options.format,
-                 "Write this format, whatever the name says: png, jpg[Q=92], webp, tiff, avif, jxl, ppm ...; "
-                 "default: by the name, in folders that of the input, png on standard output")
+  app.add_option(
+         "--format", options.format,
+         "Write this format, whatever the name says: png, jpg[Q=92], webp, tiff, avif, jxl, ppm ...; "
+         "default: by the name, in folders that of the input (sr-degrade: png), png on standard output")
       ->type_name("FORMAT")
       ->group(group);
   program

@@ -24,7 +24,13 @@ constexpr std::int64_t kMacroblock = 16;
 
 /// Eight floats on which the compiler does arithmetic at once: it does not find such short loops by itself.
 using Row = float __attribute__((vector_size(32)));
-using Matrix = std::array<Row, 8>;
+/// A row's own alignment depends on the processor that is compiled for (16 bytes for SSE2, 32 for AVX), and
+/// these are handed to code for another.
+struct alignas(32) Matrix {
+  std::array<Row, 8> rows;
+  Row& operator[](std::size_t i) { return rows[i]; }
+  const Row& operator[](std::size_t i) const { return rows[i]; }
+};
 
 [[gnu::always_inline]] inline void multiply(const Matrix& a, const Matrix& b, Matrix& product) {
   for (std::size_t i = 0; i < 8; ++i) {

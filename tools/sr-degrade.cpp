@@ -49,7 +49,7 @@ void add_degradation_options(sr::Program& program, sr::DegradeConfig& config) {
   auto* seed =
       app.add_option("--seed", config.seed, "What random draws come from, beside the picture's name (0)")
           ->type_name("N")
-          ->check(CLI::NonNegativeNumber)
+          ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 53))
           ->group(group);
   app.add_option("--record", config.record,
                  "Write what was drawn for each picture to FILE, a JSON object a line")
@@ -89,6 +89,7 @@ void add_pair_options(sr::Program& program, sr::DegradeConfig& config) {
 int main(int argc, char** argv) {
   sr::Program program(info());
   sr::DegradeConfig config;
+  config.batch.jobs = 0;  // one more than threads, unless the option says otherwise
   sr::add_input_options(program, config.input);
   sr::add_output_options(program, config.output);
   add_degradation_options(program, config);

@@ -10,7 +10,7 @@ complete -c sr-metrics -l crop-border -r -d 'Cut off N pixels all round, whateve
 complete -c sr-metrics -l json -d 'One JSON object a line instead of TSV'
 complete -c sr-metrics -l no-header -d 'No header line'
 complete -c sr-metrics -l threads -r -d 'Threads that compute; 0: one for each processor'
-complete -c sr-metrics -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3)'
+complete -c sr-metrics -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads)'
 complete -c sr-metrics -s h -l help -d 'Show this help and exit'
 complete -c sr-metrics -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'
 complete -c sr-metrics -s q -l quiet -d 'Errors only'

@@ -77,14 +77,15 @@ Shard parse_shard(const std::string& text) {
 
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
                      const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work,
-                     const std::function<void(const Job&)>& skipped) {
+                     const std::function<bool(const Job&)>& skipped) {
   auto& log = program.log();
   auto jobs = shard_of(plan_outputs(inputs, output), options.shard);
   std::atomic<bool> failed = !inputs.missing.empty();
   for (const auto& missing : inputs.missing) log.error(missing);
   if (output.skip_existing) {
     for (const auto& job : take_existing(jobs, log)) {
-      if (skipped) skipped(job);
+      check_interrupted();
+      if (skipped && !skipped(job)) failed = true;
     }
   }
   Progress progress(log, program.progress(), jobs.size());

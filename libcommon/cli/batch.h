@@ -32,11 +32,12 @@ std::vector<Item> shard_of(std::vector<Item> items, const std::string& text) {
 }
 
 /// Calls `work(job, progress)` for every job that is not skipped; `work` advances the progress by 1 in all.
-/// `skipped(job)`, where given, is called first for those whose results are there already. Each failure is an
+/// `skipped(job)`, where given, is called first for those whose results are there already; it answers whether
+/// that went well. Each failure is an
 /// error line, and so is each name that was not found; the status says whether there were any.
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
                      const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work,
-                     const std::function<void(const Job&)>& skipped = {});
+                     const std::function<bool(const Job&)>& skipped = {});
 
 /// Rows of `source`, counted into `progress` (1 in all) as they pass.
 std::unique_ptr<RowSource> with_progress(std::unique_ptr<RowSource> source, Progress& progress);

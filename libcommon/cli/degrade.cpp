@@ -37,6 +37,12 @@ Pipeline find_pipeline(const DegradeConfig& config) {
   if (pipeline.crop_to_scale && pipeline.scale != std::floor(pipeline.scale)) {
     throw UsageError(fmt::format("-s {}: {} takes whole scales", pipeline.scale, config.method));
   }
+  for (const auto side : {config.crop, config.resize}) {
+    if (pipeline.crop_to_scale && side % static_cast<std::int64_t>(pipeline.scale) != 0) {
+      throw UsageError(
+          fmt::format("--crop and --resize {}: no multiple of the scale {}", side, pipeline.scale));
+    }
+  }
   return pipeline;
 }
 
@@ -58,6 +64,39 @@ void check(const DegradeConfig& config) {
   }
 }
 
+bool lies_in(const fs::path& file, const fs::path& folder) {
+  const auto relative = file.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+/// Makes the folders of the trees; throws UsageError where an input lies in one, or is the record.
+void check_places(const DegradeConfig& config, const Inputs& inputs) {
+  std::vector<fs::path> trees;
+  for (const auto* tree : {"gt", "lr", "sr_bicubic"}) {
+    if (config.pairs.empty()) break;
+    const auto folder = fs::path(config.pairs) / tree;
+    boost::system::error_code error;
+    if (std::string_view(tree) != "sr_bicubic") fs::create_directories(folder, error);
+    if (error || (path_exists(folder) && !is_folder(folder))) {
+      throw UsageError(
+          fmt::format("{}: {}", printable(folder.string()), error ? error.message() : "Not a folder"));
+    }
+    trees.push_back(fs::weakly_canonical(folder));
+  }
+  const auto record =
+      config.record.empty() || is_stream(config.record) ? fs::path() : fs::weakly_canonical(config.record);
+  for (const auto& input : inputs.files) {
+    if (is_stream(input.path)) continue;
+    const auto path = fs::weakly_canonical(input.path);
+    const auto inside =
+        std::any_of(trees.begin(), trees.end(), [&](const auto& tree) { return lies_in(path, tree); });
+    if (inside || path == record) {
+      throw UsageError(
+          fmt::format("{} is an input and would be overwritten by a result", printable(input.path.string())));
+    }
+  }
+}
+
 /// LR pictures are PNG unless something else is asked for: another format would degrade them once more.
 OutputOptions output_options(const DegradeConfig& config) {
   auto output = config.output;
@@ -72,7 +111,8 @@ OutputOptions output_options(const DegradeConfig& config) {
 /// Nothing but MATLAB's shrinking, which streams: any size, transparency kept.
 const Resize* plain_shrink(const Recipe& recipe) {
   const auto& cut = recipe.cut;
-  const bool whole = cut.resize == 0 && !cut.flip && cut.height == recipe.height && cut.width == recipe.width;
+  const bool whole = cut.resize == 0 && !cut.flip && !cut.sharpen && cut.height == recipe.height &&
+                     cut.width == recipe.width;
   if (!whole || recipe.steps.size() != 1) return nullptr;
   const auto* resize = std::get_if<Resize>(&recipe.steps.front().operation);
   return resize != nullptr && resize->mode == ResizeMode::matlab && resize->factor > 0 ? resize : nullptr;
@@ -88,6 +128,10 @@ Tensor load_rgb(const Picture& picture, const OutputOptions& output, Log& log) {
   return decode(picture, policy).expand({3, -1, -1}).unsqueeze(0);
 }
 
+int most_at_once(const DegradeConfig& config, int threads) {
+  return config.batch.jobs > 0 ? std::min(config.batch.jobs, threads) : threads;
+}
+
 /// Degrades pictures several at a time, each on a thread of its own: no operator has work for many threads.
 class Degrader {
  public:
@@ -96,9 +140,10 @@ class Degrader {
         config_(config),
         output_(output),
         threads_(config.threads > 0 ? config.threads : available_processors()),
-        at_once_(std::clamp(static_cast<int>(pictures), 1, threads_)),
+        at_once_(std::clamp(static_cast<int>(pictures), 1, most_at_once(config, threads_))),
         slots_(at_once_),
-        stage_([this] { at::set_num_threads(threads_); }) {
+        stage_([this] { at::set_num_threads(threads_); }),
+        recipes_(config.record) {
     if (config.replay.empty()) {
       pipeline_ = find_pipeline(config);
     } else {
@@ -111,6 +156,7 @@ class Degrader {
   void run(const Job& job, Progress& progress) {
     const auto picture = open_picture(job.input.path, config_.max_pixels);
     const auto recipe = recipe_for(job, picture);
+    check_size(picture.height(), picture.width(), recipe);
     const auto* shrink = plain_shrink(recipe);
     if (shrink != nullptr && config_.pairs.empty()) {
       auto rows = decode_rows(picture, alpha_policy(job, output_, picture, log_));
@@ -124,20 +170,22 @@ class Degrader {
   }
 
   /// What lies there from an earlier run is recorded too.
-  void skip(const Job& job) {
-    if (config_.record.empty()) return;
-    attempt(log_, {shown(job.input.path, "standard input")},
-            [&] { recipes_.add(recipe_for(job, open_picture(job.input.path, config_.max_pixels))); });
+  bool skip(const Job& job) {
+    if (config_.record.empty()) return true;
+    return attempt(log_, {shown(job.input.path, "standard input")},
+                   [&] { recipes_.add(recipe_for(job, open_picture(job.input.path, config_.max_pixels))); });
   }
 
-  void write_record() {
-    if (!config_.record.empty()) recipes_.write(config_.record);
-  }
+  void finish() { recipes_.finish(); }
 
  private:
   Recipe recipe_for(const Job& job, const Picture& picture) const {
     const auto name = job.input.relative.string();
-    if (book_) return book_->of(name);
+    if (book_) {
+      auto recipe = book_->of(name);
+      recipe.image = name;
+      return recipe;
+    }
     const CutOptions cut{config_.crop, config_.resize, !config_.pairs.empty()};
     return draw_recipe(*pipeline_, {name, picture.height(), picture.width()}, cut,
                        static_cast<std::uint64_t>(config_.seed));
@@ -210,13 +258,14 @@ ExitStatus degrade(Program& program, DegradeConfig config) {
                          config.threads > 0 ? config.threads : available_processors());
   const auto inputs =
       find_inputs(config.input, program.log(), config.pairs.empty() ? output.output : config.pairs);
+  check_places(config, inputs);
   Degrader degrader(program, config, output, inputs.files.size());
-  config.batch.jobs = std::max(config.batch.jobs, degrader.at_once() + 1);
+  if (config.batch.jobs == 0) config.batch.jobs = degrader.at_once() + 1;
   const auto status = run_batch(
       program, inputs, output, config.batch,
       [&](const Job& job, Progress& progress) { degrader.run(job, progress); },
-      [&](const Job& job) { degrader.skip(job); });
-  degrader.write_record();
+      [&](const Job& job) { return degrader.skip(job); });
+  degrader.finish();
   return status;
 }
 

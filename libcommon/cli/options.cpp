@@ -59,7 +59,8 @@ void add_batch_options(Program& program, BatchOptions& options) {
       ->type_name("I/N")
       ->group("Input");
   app.add_option("--jobs", options.jobs,
-                 "Files under way at once, so that decoding, computing and encoding overlap (3)")
+                 "Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: "
+                 "one more than threads)")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->group("Computation");

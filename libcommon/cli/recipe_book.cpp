@@ -4,24 +4,10 @@
 #include <fstream>
 
 #include "cli/inputs.h"
-#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/stdout.h"
 
 namespace sr {
-namespace {
-
-void write_file(const std::string& file, const std::string& text) {
-  AtomicFile target(file);
-  std::ofstream stream(target.path().string(), std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream) throw Error(fmt::format("{}: could not be written", printable(file)));
-  target.commit();
-}
-
-}  // namespace
-
 RecipeBook RecipeBook::read(const std::string& file) {
   RecipeBook book;
   book.file_ = shown(file, "standard input");
@@ -48,21 +34,31 @@ const Recipe& RecipeBook::of(const std::string& image) const {
   return at->second;
 }
 
+RecipeLog::RecipeLog(const std::string& file) : name_(file) {
+  if (file.empty() || is_stream(file)) return;
+  try {
+    file_.emplace(file);
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 void RecipeLog::add(const Recipe& recipe) {
   auto line = to_json(recipe) + "\n";
   const std::lock_guard lock(mutex_);
   lines_[recipe.image] = std::move(line);
 }
 
-void RecipeLog::write(const std::string& file) {
-  const std::lock_guard lock(mutex_);
+void RecipeLog::finish() {
   std::string text;
   for (const auto& [image, line] : lines_) text += line;
-  if (is_stream(file)) {
-    throw_stdout_error(write_stdout(text));
-  } else {
-    write_file(file, text);
-  }
+  if (is_stream(name_)) throw_stdout_error(write_stdout(text));
+  if (!file_) return;
+  std::ofstream stream(file_->path().string(), std::ios::binary);
+  stream << text;
+  stream.close();
+  if (!stream) throw Error(fmt::format("{}: could not be written", printable(name_)));
+  file_->commit();
 }
 
 }  // namespace sr

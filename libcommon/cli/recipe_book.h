@@ -3,8 +3,10 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "core/atomic_file.h"
 #include "degrade/recipe.h"
 
 namespace sr {
@@ -25,11 +27,16 @@ class RecipeBook {
 /// Collects recipes from several threads and writes them in the order of the pictures' names.
 class RecipeLog {
  public:
+  /// To `file`, whole or not at all; "-": standard output; "": nowhere. Throws UsageError where it can't be
+  /// written: better now than after the work.
+  explicit RecipeLog(const std::string& file);
   void add(const Recipe& recipe);
-  /// To `file`, whole or not at all; "-": standard output.
-  void write(const std::string& file);
+  /// After the last recipe. Throws Error.
+  void finish();
 
  private:
+  std::string name_;
+  std::optional<AtomicFile> file_;
   std::mutex mutex_;
   std::map<std::string, std::string> lines_;
 };

@@ -35,7 +35,6 @@ class RandomStream {
 
   /// Fill a float32 tensor (contiguous, on the CPU) in parallel. Element i gets the value number offset + i
   /// of a sequence that is not shared with the draws above, so a part of a larger tensor can be filled alone.
-  /// The last bit of a normal value may differ between processors (see SR_VECTORISED).
   void fill_uniform(const Tensor& values, std::uint64_t offset = 0) const;  ///< [0, 1), 24 bits
   void fill_normal(const Tensor& values, std::uint64_t offset = 0) const;   ///< mean 0, deviation 1
   /// Counts of events at these rates, a float32 tensor of the shape of `values`. Throws Error where a rate

@@ -44,10 +44,8 @@ SR_VECTORISED void make_uniform(const PhiloxBlocks& blocks, float* values) {
 SR_VECTORISED void make_radii(const std::uint32_t* words, float* radii) {
   for (std::size_t j = 0; j < kBlocks; ++j) {
     const float u = (static_cast<float>(static_cast<std::int32_t>(words[j] >> 1)) + 0.5f) * 0x1p-31f;
-    radii[j] = std::max(0.0f, -2 * logarithm(u));
+    radii[j] = std::sqrt(std::max(0.0f, -2 * logarithm(u)));
   }
-  // std::sqrt may set errno, for which the compiler keeps a loop from being made a vector of.
-  for (std::size_t j = 0; j < kBlocks; ++j) radii[j] = std::sqrt(radii[j]);
 }
 
 /// radius * (cos, sin) of an angle that is words / 2^32 of a turn. Signs and the change of places between

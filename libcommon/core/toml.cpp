@@ -29,16 +29,19 @@ class TomlReader {
     return fmt::format("{}:{}", file_, source.begin.line);
   }
 
-  TomlValue converted(const toml::node& node) const {
+  TomlValue converted(const toml::node& node, int depth = 0) const {
+    constexpr int kDeepest = 64;
     TomlValue result;
     result.place_ = place(node.source());
+    if (depth == kDeepest) result.refuse("tables within tables, too deep");
     if (const auto* table = node.as_table()) {
       TomlValue::Table entries;
-      for (const auto& [key, value] : *table) entries.emplace_back(std::string(key.str()), converted(value));
+      for (const auto& [key, value] : *table)
+        entries.emplace_back(std::string(key.str()), converted(value, depth + 1));
       result.value_ = std::move(entries);
     } else if (const auto* list = node.as_array()) {
       TomlValue::List items;
-      for (const auto& item : *list) items.push_back(converted(item));
+      for (const auto& item : *list) items.push_back(converted(item, depth + 1));
       result.value_ = std::move(items);
     } else if (const auto text = node.value_exact<std::string>()) {
       result.value_ = *text;
@@ -57,7 +60,12 @@ class TomlReader {
 
 TomlValue TomlValue::read(const fs::path& file) {
   try {
-    return TomlReader(file).read(read_file(file));
+    const auto text = read_file(file);
+    constexpr size_t kLargest =
+        65536;  // dotted keys nest as deep as they are long, and are freed recursively
+    if (text.size() > kLargest)
+      throw Error(fmt::format("{}: too large for settings", printable(file.string())));
+    return TomlReader(file).read(text);
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {

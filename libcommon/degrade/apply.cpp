@@ -74,6 +74,11 @@ Tensor to_size(const Tensor& images, const Resize& resize) {
 }
 
 Tensor run(const Tensor& images, std::span<const Operation>, const Resize& resize) {
+  constexpr double kMostPixels = 500e6;  // a recipe that was edited by hand could ask for anything
+  const double pixels =
+      resize.factor > 0 ? static_cast<double>(images.size(2) * images.size(3)) * resize.factor * resize.factor
+                        : static_cast<double>(resize.height) * static_cast<double>(resize.width);
+  if (!(pixels <= kMostPixels)) throw Error("the recipe resizes to too large a picture");
   return resize.factor > 0 ? by_factor(images, resize) : to_size(images, resize);
 }
 
@@ -157,8 +162,9 @@ Tensor run_steps(const Tensor& hr, std::span<const Recipe> recipes) {
   return images.clamp(0, 1);
 }
 
-void check_size(const Tensor& picture, const Recipe& recipe) {
-  const auto height = picture.size(2), width = picture.size(3);
+}  // namespace
+
+void check_size(std::int64_t height, std::int64_t width, const Recipe& recipe) {
   if (height != recipe.height || width != recipe.width) {
     throw Error(fmt::format("the picture has {}x{} pixels, its recipe is for {}x{}", width, height,
                             recipe.width, recipe.height));
@@ -170,8 +176,6 @@ void check_size(const Tensor& picture, const Recipe& recipe) {
   if (!inside) throw Error("the recipe's cut reaches beyond the picture");
 }
 
-}  // namespace
-
 Tensor kernel_of(const Blur& blur) {
   const KernelAxes axes{blur.size, blur.sigma_x, blur.sigma_y, blur.rotation};
   using enum KernelKind;
@@ -182,6 +186,7 @@ Tensor kernel_of(const Blur& blur) {
     case generalized_aniso: return generalized_gaussian_kernel(axes, blur.beta);
     case plateau_iso:
     case plateau_aniso: return plateau_kernel(axes, blur.beta);
+    case pulse: return at::ones({1, 1}, at::kDouble);
     case sinc: break;
   }
   return sinc_kernel(blur.size, blur.cutoff);
@@ -200,7 +205,7 @@ Tensor apply_step(const Tensor& images, std::span<const Operation> operations) {
 }
 
 Tensor cut_hr(const Tensor& picture, const Recipe& recipe) {
-  check_size(picture, recipe);
+  check_size(picture.size(2), picture.size(3), recipe);
   const auto& cut = recipe.cut;
   auto hr = cut.resize > 0 ? pil_lanczos(picture, cut.resize, cut.resize) : picture;
   hr = hr.narrow(2, cut.top, cut.height).narrow(3, cut.left, cut.width);

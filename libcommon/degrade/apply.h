@@ -17,6 +17,9 @@ Tensor apply_step(const Tensor& images, std::span<const Operation> operations);
 /// True where the two can be done in one step of a batch.
 bool together(const Operation& a, const Operation& b);
 
+/// Throws Error unless a picture of this size is the one that the recipe is for.
+void check_size(std::int64_t height, std::int64_t width, const Recipe& recipe);
+
 /// The HR picture: `picture` [1,3,H,W] as the recipe's cut makes it. Throws Error where its size is not the
 /// recipe's.
 Tensor cut_hr(const Tensor& picture, const Recipe& recipe);

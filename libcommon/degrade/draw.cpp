@@ -15,12 +15,17 @@ namespace {
 /// Below this a Gaussian is a pulse in double precision, and 0 is no deviation.
 constexpr double kSmallestSigma = 1e-3;
 
+constexpr double kSmallestDivisor = 1e-9;
+
+/// No pipeline makes larger pictures.
+constexpr double kMostPixels = 500e6;
+
 bool is_given(const Range& range) { return range.to > 0 || range.to_per_factor > 0; }
 
 class Drawer {
  public:
   /// `shape` decides what a batch must share, `values` the rest.
-  Drawer(const Pipeline& pipeline, const HrCut& cut, RandomStream shape, RandomStream values)
+  Drawer(const Pipeline& pipeline, const HrCut& cut, RandomStream shape, RandomStream values, bool batch)
       : pipeline_(pipeline),
         shape_(shape),
         values_(values),
@@ -28,7 +33,8 @@ class Drawer {
         hr_width_(cut.width),
         height_(cut.height),
         width_(cut.width),
-        factor_(pipeline.scale) {}
+        factor_(pipeline.scale),
+        batch_(batch) {}
 
   std::vector<Step> run() {
     follow(pipeline_.order);
@@ -68,8 +74,11 @@ class Drawer {
 
   void step(const StepSpec& spec) {
     if (spec.only_at_scale > 0 && spec.only_at_scale != pipeline_.scale) return;
-    if (spec.prob < 1 && shape_.uniform() >= spec.prob) return;
     name_ = &spec.name;
+    if (spec.prob < 1 && (spec.per_sample ? values_ : shape_).uniform() >= spec.prob) {
+      if (spec.per_sample && batch_) add(Blur{KernelKind::pulse, 1, 0, 0, 0, 0, 0});
+      return;
+    }
     std::visit([this](const auto& one) { draw(one); }, spec.spec);
   }
 
@@ -144,7 +153,7 @@ class Drawer {
   /// What the sides are multiplied by; 1 where the picture keeps its size.
   double resize_factor(const ResizeSpec& spec) {
     if (spec.factor > 0) return spec.factor;
-    if (is_given(spec.divisor)) return 1 / draw_from(spec.divisor, shape_);
+    if (is_given(spec.divisor)) return 1 / std::max(draw_from(spec.divisor, shape_), kSmallestDivisor);
     if (spec.direction.values.empty()) return 1;
     switch (pick(spec.direction, shape_)) {
       case Direction::up: return draw_from(spec.up, shape_);
@@ -161,6 +170,7 @@ class Drawer {
     if (spec.factor > 0) factor_ *= spec.factor;  // what is left to shrink
     using enum ResizeMode;
     const bool by_factor = resize.mode == area || resize.mode == bilinear || resize.mode == bicubic;
+    check_pixels(spec.of_lr ? factor / pipeline_.scale : factor);
     if (spec.of_lr) {
       set_size(resize, of_lr(hr_height_, factor), of_lr(hr_width_, factor));
     } else if (resize.mode == matlab) {
@@ -175,6 +185,13 @@ class Drawer {
                truncated(factor * static_cast<double>(width_)));
     }
     add(resize);
+  }
+
+  void check_pixels(double factor) const {
+    const double pixels = static_cast<double>(std::max(height_, hr_height_)) * factor *
+                          static_cast<double>(std::max(width_, hr_width_)) * factor;
+    if (!(pixels <= kMostPixels))
+      throw Error(fmt::format("step '{}' would make too large a picture", *name_));
   }
 
   static std::int64_t truncated(double side) { return static_cast<std::int64_t>(side); }
@@ -200,6 +217,9 @@ class Drawer {
 
   void draw(const SubsampleSpec& spec) {
     const auto scale = static_cast<int>(factor_);
+    if (scale < 1 || scale != factor_) {
+      throw Error(fmt::format("step '{}' needs a whole factor to shrink by, not {}", *name_, factor_));
+    }
     add(Subsample{spec.size, scale, std::max(draw_from(spec.sigma, shape_), kSmallestSigma)});
     set_current((height_ + scale - 1) / scale, (width_ + scale - 1) / scale);
   }
@@ -254,6 +274,7 @@ class Drawer {
   std::int64_t hr_height_, hr_width_;
   std::int64_t height_, width_;  ///< of the picture as it is now
   double factor_;                ///< by which it is still to shrink, as far as fixed factors tell
+  bool batch_;                   ///< all samples have the same steps
   const std::string* name_ = nullptr;
   std::vector<Step> steps_;
 };
@@ -307,9 +328,9 @@ Recipe draw_recipe(const Pipeline& pipeline, const Subject& subject, const CutOp
                 cut.pair && pipeline.pair.upscaled,
                 draw_cut(pipeline, subject, cut, {seed, subject.image, "degrade cut"}),
                 {}};
-  recipe.steps =
-      Drawer(pipeline, recipe.cut, shape_stream(seed, subject.image), value_stream(seed, subject.image))
-          .run();
+  recipe.steps = Drawer(pipeline, recipe.cut, shape_stream(seed, subject.image),
+                        value_stream(seed, subject.image), false)
+                     .run();
   return recipe;
 }
 
@@ -321,9 +342,10 @@ std::vector<Recipe> draw_recipes(const Pipeline& pipeline, const Subject& subjec
     Recipe recipe{name, subject.height, subject.width, pipeline.scale, false, {}, {}};
     recipe.cut.height = subject.height;
     recipe.cut.width = subject.width;
-    recipe.steps =
-        Drawer(pipeline, recipe.cut, shape_stream(seed, subject.image), value_stream(seed, recipe.image))
-            .run();
+    recipe.cut.sharpen = pipeline.pair.sharpen;
+    recipe.steps = Drawer(pipeline, recipe.cut, shape_stream(seed, subject.image),
+                          value_stream(seed, recipe.image), true)
+                       .run();
     recipes.push_back(std::move(recipe));
   }
   return recipes;

@@ -29,8 +29,9 @@ Recipe draw_recipe(const Pipeline& pipeline, const Subject& subject, const CutOp
 
 /// One recipe a sample of a batch of `count` pictures, all of `subject`'s size and not cut. What decides
 /// sizes and operators (order, probabilities, factors, modes, kinds of noise) is drawn once for the batch, so
-/// that its samples can be degraded together, as Real-ESRGAN does; kernels, strengths, qualities are each
-/// sample's own. `subject.image` names the batch.
+/// that its samples can be degraded together, as Real-ESRGAN does; kernels, strengths, qualities,
+/// and whether a step is done that is `per_sample`, are each sample's own. Mirroring is left to who loads the
+/// pictures. `subject.image` names the batch.
 std::vector<Recipe> draw_recipes(const Pipeline& pipeline, const Subject& subject, int count,
                                  std::uint64_t seed);
 

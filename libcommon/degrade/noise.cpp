@@ -18,6 +18,12 @@ bool is_plain(const Tensor& tensor) {
   return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat && !tensor.requires_grad();
 }
 
+/// Whether they may where `noise`, [N,C,H,W] or grey [N,1,H,W], is added to an image [N,C,H,W].
+bool is_plain(const Tensor& image, const Tensor& noise) {
+  return is_plain(image) && is_plain(noise) && image.dim() == 4 &&
+         (noise.sizes() == image.sizes() || noise.sizes() == image.narrow(1, 0, 1).sizes());
+}
+
 struct Range {
   float low = 0, high = 1;
 };
@@ -114,7 +120,7 @@ std::pair<Tensor, int> quantised_by_operators(const Tensor& picture) {
 Tensor add_gaussian_noise(const Tensor& image, double sigma, const Tensor& normals, Clamp clamp) {
   const double factor = sigma / 255;
   const Range range = range_of(clamp);
-  if (!is_plain(image) || !is_plain(normals)) {
+  if (!is_plain(image, normals)) {
     return image.add(normals, factor).clamp(range.low, range.high);
   }
   const Tensor in = image.contiguous(), noise = normals.contiguous();
@@ -140,7 +146,8 @@ Tensor torchvision_gray(const Tensor& images) {
 Tensor add_poisson_noise(const Tensor& image, double scale, const PhotonRates& photons, const Tensor& counts,
                          Clamp clamp) {
   const Range range = range_of(clamp);
-  if (!is_plain(image) || !is_plain(counts) || !is_plain(photons.quantised)) {
+  if (!is_plain(image, counts) || !is_plain(photons.quantised) ||
+      counts.sizes() != photons.quantised.sizes()) {
     return image.add(counts.div(photons.vals).sub(photons.quantised), scale).clamp(range.low, range.high);
   }
   const Tensor in = image.contiguous(), counted = counts.contiguous(),

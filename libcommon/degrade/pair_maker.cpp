@@ -1,6 +1,7 @@
 #include "degrade/pair_maker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <numeric>
 
@@ -70,6 +71,9 @@ TrainingPairs PairPool::exchange(const TrainingPairs& pairs, RandomStream& strea
 
 PairMaker::PairMaker(Pipeline pipeline, const PairMakerOptions& options)
     : pipeline_(std::move(pipeline)), options_(options) {
+  if (pipeline_.scale != std::floor(pipeline_.scale)) {
+    throw Error(fmt::format("training pairs need a whole scale, not {}", pipeline_.scale));
+  }
   if (options.pool > 0) pool_.emplace(options.pool);
 }
 
@@ -80,7 +84,11 @@ TrainingPairs PairMaker::make(const Tensor& hr, std::int64_t step) {
   const auto item = fmt::format("step {}", step);
   const auto recipes =
       draw_recipes(pipeline_, {item, height, width}, static_cast<int>(hr.size(0)), options_.seed);
+  pairs.hr = cut_hr(pairs.hr, recipes.front());
   pairs.lr = degrade(pairs.hr, recipes);
+  if (pairs.lr.size(2) * scale != height || pairs.lr.size(3) * scale != width) {
+    throw Error(fmt::format("{} does not end at the LR size", pipeline_.name));
+  }
   RandomStream stream(options_.seed, item, "training pairs");
   if (options_.hr_size > 0) pairs = paired_crop(pairs, options_.hr_size, scale, stream);
   return pool_ ? pool_->exchange(pairs, stream) : pairs;

@@ -42,8 +42,10 @@ struct PairMakerOptions {
 /// give the same pairs.
 class PairMaker {
  public:
+  /// Throws Error unless the pipeline's scale is whole.
   PairMaker(Pipeline pipeline, const PairMakerOptions& options);
-  /// `hr` [N,3,H,W] on any device; sides are cut to multiples of the scale.
+  /// `hr` [N,3,H,W] on any device; sides are cut to multiples of the scale. The HR half is sharpened where
+  /// the pipeline's pairs are; mirroring is left to who loads the pictures.
   TrainingPairs make(const Tensor& hr, std::int64_t step);
 
  private:

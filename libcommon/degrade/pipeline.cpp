@@ -14,12 +14,13 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kLargestKernel = 255;
+constexpr double kLargestFactor = 64;
 
 // --- values ------------------------------------------------------------------------------------------------
 
 /// Refuses keys that neither every operator has nor this one.
 void know(const TomlValue& table, std::vector<std::string> own) {
-  own.insert(own.begin(), {"op", "prob", "only_at_scale"});
+  own.insert(own.begin(), {"op", "prob", "per_sample", "only_at_scale"});
   refuse_unknown_keys(table, own);
 }
 
@@ -39,7 +40,14 @@ Range range_of(const TomlValue& value, double low, double high) {
     range.from = value.list()[0].number_in(low, high);
     range.to = value.list()[1].number_in(low, high);
   }
-  if (range.to + range.to_per_factor < range.from + range.from_per_factor) {
+  if (std::isfinite(high) && range.from_per_factor + range.to_per_factor > 0) {
+    value.refuse("this range cannot grow with the factor");
+  }
+  if (range.step > 0 && !((range.to - range.from) / range.step < 1e9)) value.refuse("the step is too small");
+  const auto ends_early = [&](double factor) {
+    return range.to + range.to_per_factor * factor < range.from + range.from_per_factor * factor;
+  };
+  if (ends_early(1) || ends_early(kLargestFactor)) {
     value.refuse(fmt::format("the range ends at {}, before it begins at {}", number_text(range.to),
                              number_text(range.from)));
   }
@@ -121,6 +129,14 @@ void check_odd(const TomlValue& value, const Range& size) {
     value.refuse("kernel sizes are odd: from, to odd, step even");
 }
 
+Range beta_range(const TomlValue& value) {
+  constexpr double kMost = 1000;
+  const auto range = range_of(value, 0, kMost);
+  if (range.from > 1 || range.to < 1)
+    value.refuse("half of the draws lie on either side of 1: from <= 1 <= to");
+  return range;
+}
+
 BlurSpec blur_spec(const TomlValue& table) {
   know(table, {"size", "sinc", "kernels", "sigma", "variance", "rotation", "beta_generalized", "beta_plateau",
                "cutoff", "cutoff_small"});
@@ -131,7 +147,8 @@ BlurSpec blur_spec(const TomlValue& table) {
   spec.sinc = probability_at(table, "sinc", 0);
   if (spec.sinc < 1) {
     spec.kernels = choice_of(table.at("kernels"), kernel_kind);
-    if (may_be(spec, {sinc})) table.at("kernels").refuse("sinc has a key of its own, 'sinc'");
+    if (may_be(spec, {sinc, pulse}))
+      table.at("kernels").refuse("sinc has a key of its own, a pulse is no blur");
     if (table.find("variance") != nullptr) spec.variance = range_at(table, "variance", 0, kInfinity);
     const bool anisotropic = may_be(spec, {aniso, generalized_aniso, plateau_aniso});
     const bool by_sigma =
@@ -139,9 +156,8 @@ BlurSpec blur_spec(const TomlValue& table) {
     if (by_sigma) spec.sigma = range_at(table, "sigma", 0, kInfinity);
     if (anisotropic) spec.rotation = range_at(table, "rotation", -1, 1);
     if (may_be(spec, {generalized_iso, generalized_aniso}))
-      spec.beta_generalized = range_at(table, "beta_generalized", 0, kInfinity);
-    if (may_be(spec, {plateau_iso, plateau_aniso}))
-      spec.beta_plateau = range_at(table, "beta_plateau", 0, kInfinity);
+      spec.beta_generalized = beta_range(table.at("beta_generalized"));
+    if (may_be(spec, {plateau_iso, plateau_aniso})) spec.beta_plateau = beta_range(table.at("beta_plateau"));
   }
   if (spec.sinc > 0) {
     spec.cutoff = range_at(table, "cutoff", 0, 1);
@@ -151,11 +167,14 @@ BlurSpec blur_spec(const TomlValue& table) {
 }
 
 void read_factor(const TomlValue& table, ResizeSpec& spec) {
-  constexpr double kMost = 64;
+  constexpr double kMost = kLargestFactor;
+  int ways = 0;
+  for (const auto* key : {"factor", "divisor", "direction"}) ways += table.find(key) != nullptr;
+  if (ways > 1) table.refuse("one of 'factor', 'divisor' and 'direction' is enough");
   if (const auto* factor = table.find("factor")) {
     spec.factor = factor->number_in(1 / kMost, kMost);
   } else if (table.find("divisor") != nullptr) {
-    spec.divisor = range_at(table, "divisor", 0, kMost);
+    spec.divisor = range_at(table, "divisor", 0, kInfinity);
   } else if (const auto* direction = table.find("direction")) {
     using enum Direction;
     spec.direction = choice_of(*direction, parser<Direction>({{"up", up}, {"down", down}, {"keep", keep}}));
@@ -210,7 +229,8 @@ JpegSpec jpeg_spec(const TomlValue& table) {
   const auto range = range_of(quality, 1, 100);
   if (differentiable && range.to == 100)
     quality.refuse("DiffJPEG divides by zero at quality 100; stay below");
-  if (!differentiable && range.step != std::floor(std::max(range.step, 1.0))) {
+  const bool whole = range.from == std::floor(range.from) && range.step == std::floor(range.step);
+  if (!differentiable && !(whole && (range.step > 0 || range.from == range.to))) {
     quality.refuse("libjpeg's qualities are whole numbers: give a step");
   }
   return {differentiable, range};
@@ -223,6 +243,7 @@ CameraSpec camera_spec(const TomlValue& table) {
   spec.exposure = range_at(table, "exposure", -8, 8);
   spec.red_gain = range_at(table, "red_gain", 1, 8);
   spec.blue_gain = range_at(table, "blue_gain", 1, 8);
+  if (table.at("shot_noise").is_table()) table.at("shot_noise").refuse("a range [from, to] is wanted here");
   const auto shot = range_at(table, "shot_noise", 1e-12, 1);
   spec.shot_noise = {std::log(shot.from), std::log(shot.to), 0, 0, 0};
   spec.read_slope = table.at("read_slope").number();
@@ -253,8 +274,14 @@ Spec spec_of(const TomlValue& table) {
 
 StepSpec step_spec(const std::string& name, const TomlValue& table) {
   const auto* scale = table.find("only_at_scale");
-  const double only_at_scale = scale == nullptr ? 0 : scale->number_in(1, 64);
-  return {name, probability_at(table, "prob", 1), only_at_scale, spec_of(table)};
+  const double only_at_scale = scale == nullptr ? 0 : scale->number_in(1, kLargestFactor);
+  StepSpec step{name, probability_at(table, "prob", 1), false, only_at_scale, spec_of(table)};
+  if (const auto* per_sample = table.find("per_sample")) {
+    step.per_sample = per_sample->flag();
+    if (!std::holds_alternative<BlurSpec>(step.spec))
+      per_sample->refuse("only a blur can be left out of one sample");
+  }
+  return step;
 }
 
 // --- the whole ---------------------------------------------------------------------------------------------
@@ -267,7 +294,6 @@ class OrderReader {
   Order read(const TomlValue& value) const {
     if (value.is_text()) return {Order::Kind::step, step_named(value), {}, {}, {}};
     if (value.is_list()) return {Order::Kind::sequence, 0, children(value), {}, {}};
-    refuse_unknown_keys(value, {"shuffle", "keep", "choose", "probabilities"});
     return value.find("choose") != nullptr ? choose(value) : shuffle(value);
   }
 
@@ -292,20 +318,24 @@ class OrderReader {
   }
 
   Order shuffle(const TomlValue& value) const {
+    refuse_unknown_keys(value, {"shuffle", "keep"});
     Order order{Order::Kind::shuffle, 0, children(value.at("shuffle")), {}, {}};
     order.kept.resize(order.children.size());
     const auto* keep = value.find("keep");
     if (keep == nullptr) return order;
     for (const auto& name : keep->list()) {
       const auto step = step_named(name);
+      bool found = false;
       for (size_t i = 0; i < order.children.size(); i++) {
-        if (holds(order.children[i], step)) order.kept[i] = true;
+        if (holds(order.children[i], step)) found = order.kept[i] = true;
       }
+      if (!found) name.refuse(fmt::format("'{}' is not among the shuffled", name.text()));
     }
     return order;
   }
 
   Order choose(const TomlValue& value) const {
+    refuse_unknown_keys(value, {"choose", "probabilities"});
     Order order{Order::Kind::choose, 0, children(value.at("choose")), {}, {}};
     const auto& list = value.at("probabilities");
     for (const auto& probability : list.list()) order.probabilities.push_back(probability.number_in(0, 1));
@@ -331,7 +361,7 @@ TomlValue read_extended(const fs::path& file, const fs::path& presets, int depth
   if (extends == nullptr) return value;
   if (depth == kDeepest) extends->refuse("pipelines that extend each other in a circle, or too deep");
   const auto base = presets / fmt::format("degrade-{}.toml", extends->text());
-  if (!path_exists(base)) extends->refuse(fmt::format("there is no preset '{}'", extends->text()));
+  if (!path_exists(base)) extends->refuse(fmt::format("there is no preset '{}'", printable(extends->text())));
   return read_extended(base, presets, depth + 1).overlaid(value);
 }
 
@@ -341,7 +371,8 @@ void check_pair(const Pipeline& pipeline, const TomlValue& root) {
   const auto& children = pipeline.order.children;
   const bool first = !children.empty() && children.front().kind == Order::Kind::step;
   const auto* step = first ? &pipeline.steps[children.front().step] : nullptr;
-  if (step == nullptr || step->prob < 1 || !std::holds_alternative<SharpenSpec>(step->spec)) {
+  if (step == nullptr || step->prob < 1 || step->only_at_scale > 0 ||
+      !std::holds_alternative<SharpenSpec>(step->spec)) {
     root.at("pair").at("sharpen").refuse("the first step must be a sharpen with prob = 1 for this");
   }
 }
@@ -354,7 +385,7 @@ Pipeline read_pipeline(const fs::path& file, const fs::path& presets) {
   pipeline.name = file.stem().string();
   for (const auto& [key, value] : root.table()) {
     if (key == "scale") {
-      pipeline.scale = value.number_in(1, 64);
+      pipeline.scale = value.number_in(1, kLargestFactor);
     } else if (key == "crop_to_scale") {
       pipeline.crop_to_scale = value.flag();
     } else if (key == "pair") {

@@ -89,6 +89,7 @@ using Spec = std::variant<SharpenSpec, BlurSpec, ResizeSpec, SubsampleSpec, Nois
 struct StepSpec {
   std::string name;
   double prob = 1;           ///< of being done at all
+  bool per_sample = false;   ///< of a batch, whether it is done is drawn for each sample (a blur alone)
   double only_at_scale = 0;  ///< done at this scale alone; 0: at all
   Spec spec;
 };

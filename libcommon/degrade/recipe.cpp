@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -13,10 +14,21 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array<std::string_view, 7> kKernelNames{
-    "iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso", "sinc"};
+constexpr std::array<std::string_view, 8> kKernelNames{
+    "iso", "aniso", "generalized_iso", "generalized_aniso", "plateau_iso", "plateau_aniso", "sinc", "pulse"};
 constexpr std::array<std::string_view, 7> kModeNames{"area",     "bilinear", "bicubic", "cv_linear",
                                                      "cv_cubic", "cv_area",  "matlab"};
+
+constexpr std::int64_t kMostSide = 1'000'000;
+
+bool is_utf8(const std::string& text) {
+  try {
+    Json(text).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
 
 template <class Enum, size_t N>
 std::optional<Enum> named(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -125,7 +137,6 @@ void fields(Io& io, HrCut& cut) {
 
 template <class Io>
 void head(Io& io, Recipe& recipe) {
-  io("image", recipe.image);
   io("height", recipe.height);
   io("width", recipe.width);
   io("scale", recipe.scale);
@@ -167,6 +178,8 @@ class Reader {
       value = named_value(key, kernel_kind(at->template get<std::string>()));
     } else if constexpr (std::is_same_v<T, ResizeMode>) {
       value = named_value(key, resize_mode(at->template get<std::string>()));
+    } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      value = whole_number<T>(key, *at);
     } else {
       at->get_to(value);
     }
@@ -181,6 +194,17 @@ class Reader {
   }
 
  private:
+  template <class T>
+  static T whole_number(const char* key, const Json& value) {
+    constexpr auto most = static_cast<std::int64_t>(std::numeric_limits<T>::max());
+    const bool fits =
+        value.is_number_integer() && !(value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX);
+    const auto number = fits ? value.get<std::int64_t>() : -1;
+    if (!fits || number < 0 || number > most)
+      throw Error(fmt::format("'{}' is no whole number that fits", key));
+    return static_cast<T>(number);
+  }
+
   template <class Enum>
   Enum named_value(const char* key, std::optional<Enum> value) const {
     if (value) return *value;
@@ -196,6 +220,52 @@ Operation operation_named(const std::string& name) {
   if (name == kOperationNames[I]) return Operation(std::in_place_index<I>);
   if constexpr (I + 1 < std::variant_size_v<Operation>) return operation_named<I + 1>(name);
   throw Error(fmt::format("'{}' is no operation", name));
+}
+
+// --- what is too large, or makes no sense, in a recipe that someone has written by hand --------------------
+
+void require(bool holds, const char* sentence) {
+  if (!holds) throw Error(sentence);
+}
+
+void check(const Resize& op) {
+  constexpr double kMost = 64;
+  require(op.factor == 0 || (op.factor >= 1 / kMost && op.factor <= kMost),
+          "a factor lies between 1/64 and 64");
+  require(op.height <= kMostSide && op.width <= kMostSide, "a resize to such a size is refused");
+}
+
+void check_kernel(int size) {
+  constexpr int kMost = 255;
+  require(size % 2 == 1 && size <= kMost, "a kernel's size is odd and at most 255");
+}
+
+void check(const Blur& op) { check_kernel(op.size); }
+void check(const Subsample& op) {
+  check_kernel(op.size);
+  require(op.scale >= 1 && op.scale <= 64, "a subsampling scale lies between 1 and 64");
+}
+void check(const Sharpen& op) { require(op.usm.radius <= 1000, "a sharpening radius is at most 1000"); }
+void check(const GaussianNoise& op) { require(op.sigma >= 0, "a deviation is not negative"); }
+void check(const SpeckleNoise& op) { require(op.sigma >= 0, "a deviation is not negative"); }
+void check(const PoissonNoise& op) { require(op.scale >= 0, "a noise's scale is not negative"); }
+void check(const PhotonNoise& op) { require(op.photons > 0, "photons are more than none"); }
+void check(const CameraNoise&) {}
+void check(const CorrelatedNoise&) {}
+void check(const DiffJpeg& op) {
+  require(op.quality > 0 && op.quality < 100, "DiffJPEG's quality lies between 0 and 100");
+}
+void check(const CodecJpeg& op) {
+  require(op.quality >= 1 && op.quality <= 100, "a JPEG quality is 1 to 100");
+}
+void check(const Round&) {}
+
+void check(const Recipe& recipe) {
+  require(recipe.cut.resize <= kMostSide && recipe.height <= kMostSide && recipe.width <= kMostSide,
+          "a picture of such a size is refused");
+  for (const auto& step : recipe.steps) {
+    std::visit([](const auto& operation) { check(operation); }, step.operation);
+  }
 }
 
 Json json_of(Step step) {
@@ -220,6 +290,7 @@ Step step_of(const Json& object) {
 Recipe recipe_of(const Json& object) {
   Recipe recipe;
   Reader reader(object);
+  reader("image", recipe.image);
   head(reader, recipe);
   reader.know("cut");
   reader.know("steps");
@@ -227,7 +298,9 @@ Recipe recipe_of(const Json& object) {
   Reader cut(object.at("cut"));
   fields(cut, recipe.cut);
   cut.refuse_others();
+  if (!object.at("steps").is_array()) throw Error("'steps' is no list");
   for (const auto& step : object.at("steps")) recipe.steps.push_back(step_of(step));
+  check(recipe);
   return recipe;
 }
 
@@ -239,12 +312,17 @@ std::optional<KernelKind> kernel_kind(std::string_view name) { return named<Kern
 std::optional<ResizeMode> resize_mode(std::string_view name) { return named<ResizeMode>(kModeNames, name); }
 
 std::string name_in_recipe(const std::string& name) {
-  const auto text = Json(name).dump(-1, ' ', false, Json::error_handler_t::replace);
-  return Json::parse(text).get<std::string>();
+  const bool utf8 = is_utf8(name);
+  std::string result;
+  for (const unsigned char c : name) {
+    const bool kept = c != '\\' && (utf8 || c < 0x80);
+    result += kept ? std::string(1, static_cast<char>(c)) : fmt::format("\\x{:02X}", c);
+  }
+  return result;
 }
 
 std::string to_json(const Recipe& recipe) {
-  Json object;
+  Json object{{"image", name_in_recipe(recipe.image)}};
   Writer writer(object);
   Recipe copy = recipe;
   head(writer, copy);

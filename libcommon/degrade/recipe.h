@@ -18,7 +18,17 @@
 
 namespace sr {
 
-enum class KernelKind { iso, aniso, generalized_iso, generalized_aniso, plateau_iso, plateau_aniso, sinc };
+/// `pulse` changes nothing: the sample of a batch that is not blurred.
+enum class KernelKind {
+  iso,
+  aniso,
+  generalized_iso,
+  generalized_aniso,
+  plateau_iso,
+  plateau_aniso,
+  sinc,
+  pulse
+};
 
 /// `cv_*` are OpenCV's, `matlab` is bicubic with antialiasing, the others PyTorch's. OpenCV's and MATLAB's
 /// results are clamped to [0,1], as BSRGAN does.
@@ -126,12 +136,13 @@ struct Recipe {
   std::vector<Step> steps;
 };
 
-/// A picture's name as it stands in recipes: bytes that are not UTF-8 are replaced.
+/// A picture's name as it stands in recipes: bytes that are not UTF-8, and backslashes, as \\xNN.
 std::string name_in_recipe(const std::string& name);
 
 /// One line, without the line feed.
 std::string to_json(const Recipe& recipe);
-/// The inverse; throws Error that says what is wrong with the line.
+/// The inverse but for the name, which stays as it stands there. Throws Error that says what is wrong with
+/// the line: what is not known, of the wrong kind, or so large that no picture could come of it.
 Recipe recipe_from_json(const std::string& line);
 
 }  // namespace sr

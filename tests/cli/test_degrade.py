@@ -156,11 +156,35 @@ class Degrade(Case):
         self.fail_with(2, "nowhere.toml: No such file", "sr-degrade", "-m", self.dir / "nowhere.toml", picture, "-o",
                        self.dir / "x.png")
 
+    def test_inputs_are_not_overwritten(self):
+        original = self.crop("data/gt/a.png").read_bytes()
+        self.fail_with(2, "would be overwritten", "sr-degrade", "-m", "seesr", "--pairs", self.dir / "data", self.dir / "data/gt")
+        self.fail_with(2, "would be overwritten", "sr-degrade", "--record", self.dir / "data/gt/a.png", self.dir / "data/gt", "-o",
+                       self.dir / "lr/")
+        self.assertEqual((self.dir / "data/gt/a.png").read_bytes(), original)
+        (self.dir / "file").write_text("")
+        self.fail_with(2, "Not a directory", "sr-degrade", "-m", "seesr", "--pairs", self.dir / "file", self.dir / "data/gt")
+
+    def test_a_skipped_picture_that_cannot_be_recorded_is_a_failure(self):
+        (self.dir / "hr").mkdir()
+        (self.dir / "hr/a.png").write_text("junk")
+        self.crop("out/a.png")
+        self.fail_with(1, "a.png: ", "sr-degrade", "--skip-existing", "--record", self.dir / "r", self.dir / "hr", "-o",
+                       self.dir / "out/")
+
+    def test_replay_of_bicubic_minds_the_size(self):
+        self.succeed("sr-degrade", "--record", self.dir / "r", self.crop("a.png", 80, 80), "-o", self.dir / "lr.png")
+        self.fail_with(1, "its recipe is for 80x80", "sr-degrade", "--replay", self.dir / "r", self.crop("b/a.png", 80, 60), "-o",
+                       self.dir / "x.png")
+
     def test_options_that_do_not_go_together(self):
         picture = self.crop("a.png")
         self.fail_with(2, "--pairs", "sr-degrade", "--crop", "16", picture, "-o", self.dir / "x.png")
         self.fail_with(2, "either --pairs or -o", "sr-degrade", "--pairs", self.dir / "p", picture, "-o", self.dir / "x.png")
+        self.fail_with(2, "no multiple of the scale", "sr-degrade", "-m", "seesr", "--pairs", self.dir / "p", "--crop", "130", picture)
         self.fail_with(2, "larger", "sr-degrade", "--pairs", self.dir / "p", "--crop", "64", "--resize", "32", picture)
+        self.fail_with(2, "nowhere/r", "sr-degrade", "--record", self.dir / "nowhere/r", picture, "-o", self.dir / "x.png")
+        self.assertFalse((self.dir / "x.png").exists())
         self.fail_with(2, "share standard output", "sr-degrade", "--record", "-", picture, "-o", "-")
 
 

@@ -29,7 +29,7 @@ template <typename Answer>
 Tensor with_threads(int threads, const Answer& answer) {
   const int before = at::get_num_threads();
   at::set_num_threads(threads);
-  const Tensor values = answer();
+  Tensor values = answer();
   at::set_num_threads(before);
   return values;
 }
@@ -139,7 +139,7 @@ TEST_CASE("noise by loops is noise by operators, grey and coloured, on any numbe
 }
 
 TEST_CASE("photons are counted by the power of two above the number of values") {
-  const auto rates = [](std::vector<float> values) {
+  const auto rates = [](const std::vector<float>& values) {
     const auto n = static_cast<std::int64_t>(values.size());
     return sr::photon_rates(torch::tensor(values).view({1, 1, 1, n}));
   };
@@ -169,10 +169,9 @@ TEST_CASE("noise of our own has the asked deviation and is grey where it should 
 
 TEST_CASE("DiffJPEG by the loop is DiffJPEG by operators, sample by sample, on any number of threads") {
   const std::vector<double> quality{7.5, 63, 98.2};
-  for (const auto& [height, width] :
-       std::vector<std::pair<int, int>>{{16, 32}, {1, 1}, {17, 15}, {50, 131}}) {
-    CAPTURE(width);
-    const Tensor images = picture({3, 3, height, width});
+  for (const auto& size : std::vector<std::array<std::int64_t, 2>>{{16, 32}, {1, 1}, {17, 15}, {50, 131}}) {
+    CAPTURE(size[0]);
+    const Tensor images = picture({3, 3, size[0], size[1]});
     const Tensor answer = with_threads(1, [&] { return sr::diff_jpeg(images, quality); });
     const Tensor expected = sr::diffjpeg::recoded(images, quality, sr::JpegRounding::nearest);
     CHECK((answer - expected).abs().gt(1e-4).to(at::kDouble).mean().item<double>() <= 1e-3);

@@ -291,6 +291,44 @@ TEST_CASE("a recipe depends on seed and name alone, and survives its file") {
   }
 }
 
+TEST_CASE("of a batch, each sample has its own final sinc or none") {
+  int sincs = 0, pulses = 0;
+  for (int batch = 0; batch < 40; batch++) {
+    for (const auto& recipe :
+         draw_recipes(preset("realesrgan"), {fmt::format("step {}", batch), 256, 256}, 5, 1)) {
+      const auto* blur = find_op<Blur>(recipe, "sinc");
+      REQUIRE(blur != nullptr);
+      sincs += blur->kernel == KernelKind::sinc;
+      pulses += blur->kernel == KernelKind::pulse;
+    }
+  }
+  CHECK(sincs + pulses == 200);
+  CHECK(std::abs(pulses - 40) < 17);  // 3 standard errors
+}
+
+TEST_CASE("names that are no text come back from their recipes") {
+  CHECK(name_in_recipe("grün/a b.png") == "grün/a b.png");
+  CHECK(name_in_recipe("\xff\\.png") == "\\xFF\\x5C.png");
+  CHECK(name_in_recipe("\xff.png") != name_in_recipe("\xfe.png"));
+  const auto recipe = draw_recipe(preset("bicubic"), {"\xff.png", 40, 40}, {}, 0);
+  CHECK(recipe_from_json(to_json(recipe)).image == name_in_recipe("\xff.png"));
+}
+
+TEST_CASE("pipelines cannot make pictures without bound") {
+  const auto draw = [](const std::string& text) {
+    return draw_recipe(PipelineFile(text).read(), {"a", 512, 512}, {}, 0);
+  };
+  const std::string grow = "[g]\nop = \"resize\"\nmodes = [\"area\"]\nfactor = 64\n";
+  CHECK_THROWS_WITH(draw("order = [\"g\", \"g\", \"g\"]\n" + grow),
+                    "step 'g' would make too large a picture");
+  CHECK_THROWS_AS(draw("order = [\"d\"]\n[d]\nop = \"resize\"\nmodes = [\"cv_area\"]\ndivisor = [0, 1e-5]\n"),
+                  Error);
+  CHECK_THROWS_AS(
+      draw("scale = 1\norder = [\"h\", \"s\"]\n[h]\nop = \"resize\"\nfactor = 0.5\nmodes = [\"area\"]\n"
+           "[s]\nop = \"subsample\"\nsize = 25\nsigma = [1, 2]\n"),
+      Error);
+}
+
 TEST_CASE("a batch shares what decides sizes, and nothing else") {
   const auto recipes = draw_recipes(preset("realesrgan"), {"step 7", 256, 256}, 4, 1);
   REQUIRE(recipes.size() == 4);
@@ -319,6 +357,12 @@ TEST_CASE("bad recipes are refused") {
   CHECK_THROWS_WITH(recipe_from_json(R"({"cut":{},"steps":[{"op":"blur","kernel":"round"}]})"),
                     "'round' is no kernel");
   CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"blur","size":"big"}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"blur","size":7.5}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"blur","size":4294967303}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"blur","size":60001}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"resize","factor":1e300}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":[{"op":"diff_jpeg","quality":100}]})"), Error);
+  CHECK_THROWS_AS(recipe_from_json(R"({"cut":{},"steps":null})"), Error);
 }
 
 TEST_CASE("a file of one's own changes a preset") {
@@ -341,6 +385,14 @@ TEST_CASE("wrong settings are refused with their line") {
   CHECK(refusal("[blur1]\nsize = [7, 20]") == "3: kernel sizes are odd: from, to odd, step even");
   CHECK(refusal("[noise1]\nsigma = [30, 1]") == "3: the range ends at 1, before it begins at 30");
   CHECK(refusal("[jpeg1]\nquality = [30, 100]") == "3: DiffJPEG divides by zero at quality 100; stay below");
+  CHECK(refusal("[blur1]\nbeta_plateau = [2, 4]") ==
+        "3: half of the draws lie on either side of 1: from <= 1 <= to");
+  CHECK(refusal("[jpeg1]\nquality = { from = 30, to = 40, to_per_factor = 1 }") ==
+        "3: this range cannot grow with the factor");
+  CHECK(refusal("[resize1]\nfactor = 0.5") != "");
+  CHECK(refusal("[noise1]\nper_sample = true") == "3: only a blur can be left out of one sample");
+  CHECK(refusal("order = [{ shuffle = [\"blur1\"], keep = [\"blur2\"] }]") ==
+        "2: 'blur2' is not among the shuffled");
   CHECK(refusal("[jpeg1]\nquality = 50") == "3: a list is wanted here");
   CHECK(refusal("[extra]\nop = \"melt\"").rfind("3: 'melt' is no operator", 0) == 0);
   CHECK(refusal("[extra]\nprob = 1") == "2: 'op' is missing here");

@@ -103,13 +103,18 @@ struct Options {
 using FileHandler = std::function<void(const fs::path&, const Options&, Report&)>;
 using FileHandlers = std::map<std::string, FileHandler>;
 
-void add_network_handlers(Handlers& handlers);   // networks.cpp
-void add_kernel_handlers(Handlers& handlers);    // degrade_kernels.cpp: kernels, filter2d, resize, usm
-void add_noise_handlers(Handlers& handlers);     // degrade_noise.cpp: noise_*, diffjpeg, cv2_jpeg
-void add_bsrgan_handlers(Handlers& handlers);    // degrade_bsrgan.cpp: bsrgan_ops, bsrgan_run
-void add_pipeline_handlers(Handlers& handlers);  // degrade_runs.cpp: realesrgan_run, seesr_run
-void add_image_handlers(Handlers& handlers);     // images.cpp: imresize, colour, psnr_ssim, formula
-void add_image_files(FileHandlers& handlers);    // images.cpp: bicubic_x4.tsv
+void add_network_handlers(Handlers& handlers);       // networks.cpp
+void add_kernel_handlers(Handlers& handlers);        // degrade_kernels.cpp: kernels, filter2d, resize, usm
+void add_noise_handlers(Handlers& handlers);         // degrade_noise.cpp: noise_*, diffjpeg, cv2_jpeg
+void add_bsrgan_handlers(Handlers& handlers);        // degrade_bsrgan.cpp: bsrgan_ops, bsrgan_run
+void add_pipeline_handlers(Handlers& handlers);      // degrade_runs.cpp: realesrgan_run, seesr_run
+void add_clip_handlers(Handlers& handlers);          // quality_clip.cpp: ModifiedResNet ... clipiqa
+void add_niqe_handlers(Handlers& handlers);          // quality_niqe.cpp: niqe, ilniqe
+void add_transformers_handlers(Handlers& handlers);  // quality_transformers.cpp: musiq, maniqa, topiq
+void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
+void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
+void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula
+void add_image_files(FileHandlers& handlers);        // images.cpp: bicubic_x4.tsv
 void add_picture_files(
     FileHandlers& handlers);  // pictures.cpp: cases.json (whole pictures, real checkpoints)
 

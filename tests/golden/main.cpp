@@ -38,8 +38,13 @@ class Runner {
     add_noise_handlers(handlers_);
     add_bsrgan_handlers(handlers_);
     add_pipeline_handlers(handlers_);
+    add_clip_handlers(handlers_);
+    add_niqe_handlers(handlers_);
+    add_transformers_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
+    add_clip_files(files_);
+    add_niqe_files(files_);
   }
 
   Counts run() {

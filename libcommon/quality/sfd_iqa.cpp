@@ -1,0 +1,53 @@
+#include "quality/sfd_iqa.h"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace sr {
+namespace {
+
+constexpr const char* measure = "SFD-IQA";
+constexpr double fixed_share = 0.9, learnt_share = 0.1;
+
+}  // namespace
+
+SfdIqa::SfdIqa(std::shared_ptr<const ClipFeatures> features, const Clip& clip, const ClipTokenizer& tokenizer,
+               const StateDict& discriminators)
+    : features_(std::move(features)), fixed_(features_, clip, tokenizer) {
+  const auto sfd = make_sfd(discriminators);
+  feat_d_ = sfd->feat_d;
+  feat_d_->fold();
+  const auto& expected = feat_d_->config().channels;
+  const ClipResNetConfig& tower = features_->config();
+  for (size_t level = 0; level < expected.size(); ++level) {
+    if (expected[level] == tower.channels(level)) continue;
+    throw Error(fmt::format("Feat-D is for features of {} channels, not CLIP's {} at level {}",
+                            expected[level], tower.channels(level), level + 1));
+  }
+  const at::NoGradGuard no_grad;
+  learnt_ = sfd->tg_d->texts(clip);
+}
+
+double SfdIqa::operator()(const ClipImage& image) const {
+  const auto learnt = pair_scores(image.feature, learnt_, fixed_.scale()).item<double>();
+  const auto map = feat_d_->forward(image.levels).sigmoid().mean().item<double>();
+  const double score = (fixed_share * fixed_(image) + learnt_share * learnt) * map;
+  if (!std::isfinite(score)) throw Error("SFD-IQA came out as no number: the weights are broken");
+  return score;
+}
+
+double SfdIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, measure)); }
+
+std::string SfdIqa::describe() const {
+  return fmt::format(
+      "SFD-IQA (0.9 CLIP-IQA 'Good photo.' / 'Bad photo.' + 0.1 learnt prompts, {} pairs, times the mean of "
+      "Feat-D's map), CLIP RN50; RGB in [0,1] by CLIP's mean and deviation, whole image, no resizing; 0 to "
+      "1, "
+      "higher is better",
+      learnt_.size(0) / 2);
+}
+
+}  // namespace sr

@@ -1,0 +1,55 @@
+#include "quality/topiq.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "quality/image_check.h"
+#include "quality/opinion.h"
+
+namespace sr {
+namespace {
+
+constexpr int64_t aesthetic_side = 384;
+
+/// Shorter side at `side`, as torchvision.transforms.functional.resize rounds the longer one.
+Tensor resized(const Tensor& images, int64_t side) {
+  const int64_t height = images.size(2), width = images.size(3), shorter = std::min(height, width);
+  if (shorter == side) return images;
+  const auto scaled = [&](int64_t length) { return length == shorter ? side : side * length / shorter; };
+  return at::_upsample_bilinear2d_aa(images, {scaled(height), scaled(width)}, /*align_corners=*/false);
+}
+
+Tensor per_channel(std::initializer_list<double> values, const Tensor& like) {
+  return at::tensor(at::ArrayRef<double>(values), like.options()).view({1, 3, 1, 1});
+}
+
+}  // namespace
+
+Tensor Topiq::input(const Tensor& images) const {
+  const Tensor sized = network_.config().classes > 1 ? resized(images, aesthetic_side) : images;
+  return (sized - per_channel({0.485, 0.456, 0.406}, sized)) / per_channel({0.229, 0.224, 0.225}, sized);
+}
+
+double Topiq::operator()(const Tensor& image) const {
+  if (needs_reference()) throw Error("these TOPIQ weights compare with a reference, and there is none");
+  check_image(image, "TOPIQ");
+  return mean_opinion(network_.judge(network_.features(input(image)), {}));
+}
+
+double Topiq::operator()(const Tensor& image, const Tensor& reference) const {
+  if (!needs_reference()) throw Error("these TOPIQ weights judge without a reference");
+  check_pair(image, reference, "TOPIQ");
+  return mean_opinion(network_.judge(network_.features(input(image)), network_.features(input(reference))));
+}
+
+std::string Topiq::describe() const {
+  const TopiqConfig& config = network_.config();
+  return fmt::format(
+      "TOPIQ {} (pyiqa): RGB, ImageNet mean and deviation; {}; ResNet-50, {} features, {}",
+      config.reference ? "with reference" : "without reference",
+      config.classes > 1 ? "shorter side 384, antialiased bilinear" : "no resizing, no cropping",
+      config.features, config.classes > 1 ? "mean of a distribution" : "one score");
+}
+
+}  // namespace sr

@@ -74,7 +74,6 @@ Tensor to_size(const Tensor& images, const Resize& resize) {
 }
 
 Tensor run(const Tensor& images, std::span<const Operation>, const Resize& resize) {
-  constexpr double kMostPixels = 500e6;  // a recipe that was edited by hand could ask for anything
   const double pixels =
       resize.factor > 0 ? static_cast<double>(images.size(2) * images.size(3)) * resize.factor * resize.factor
                         : static_cast<double>(resize.height) * static_cast<double>(resize.width);

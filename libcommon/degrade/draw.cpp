@@ -17,9 +17,6 @@ constexpr double kSmallestSigma = 1e-3;
 
 constexpr double kSmallestDivisor = 1e-9;
 
-/// No pipeline makes larger pictures.
-constexpr double kMostPixels = 500e6;
-
 bool is_given(const Range& range) { return range.to > 0 || range.to_per_factor > 0; }
 
 class Drawer {

@@ -116,6 +116,9 @@ struct Step {
   Operation operation;
 };
 
+/// No pipeline and no recipe makes larger pictures.
+constexpr double kMostPixels = 500e6;
+
 // --- the recipe --------------------------------------------------------------------------------------------
 
 /// How the HR picture is made of the file's, in this order: resized to a square (PIL's LANCZOS), cut out,

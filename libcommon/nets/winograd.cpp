@@ -341,7 +341,10 @@ void finish(const Job& job, Range r) { finish_all<kLeastBytes>(job, r[0], r[1]);
 template <int kSide>
 Tensor kernel_points(std::int64_t kernel) {
   std::vector<double> points{0};
-  for (const double point : kPoints<kSide>) points.insert(points.end(), {point, -point});
+  for (const double point : kPoints<kSide>) {
+    points.push_back(point);
+    points.push_back(-point);
+  }
   Tensor matrix = at::zeros({kSide, kernel}, at::kDouble);
   auto values = matrix.accessor<double, 2>();
   for (std::size_t i = 0; i < points.size(); ++i) {

@@ -140,7 +140,7 @@ GaussianModel pristine_model(const StateDict& parameters) {
 }
 
 Tensor window_for(const StateDict& parameters, NiqeVariant variant) {
-  const Tensor& window = parameter(parameters, "gaussian_window", 49);
+  const Tensor window = parameter(parameters, "gaussian_window", 49);
   return is_pyiqa(variant) ? gaussian_window(7, kWindowSigma).to(at::kFloat).to(at::kDouble)
                            : window.to(at::kCPU, at::kDouble).reshape({7, 7});
 }

@@ -24,6 +24,18 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// What `make` answers. Its Error becomes a UsageError: without that thing nothing can start.
+template <class Make>
+auto needed_to_start(const Make& make) {
+  try {
+    return make();
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 /// SIGINT or SIGTERM came: unwind, so that temporaries go away, and die of that signal.
 class Interrupted : public std::exception {
  public:

@@ -23,6 +23,7 @@ struct PlainText {
   std::string operator()(double value) const { return number_text(value); }
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
   std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(std::monostate) const { return {}; }
 };
 
 struct JsonText : PlainText {
@@ -31,6 +32,7 @@ struct JsonText : PlainText {
   std::string operator()(double value) const {
     return std::isfinite(value) ? number_text(value) : json_text(number_text(value));
   }
+  std::string operator()(std::monostate) const { return "null"; }
 };
 
 }  // namespace
@@ -44,7 +46,7 @@ RecordWriter::RecordWriter(std::FILE* out, std::string name, RecordLayout layout
     const std::vector<Field> names(layout_.columns.begin(), layout_.columns.end());
     start += tsv_line(names);
   }
-  put(start);
+  write_text(out_, name_, start);
 }
 
 void RecordWriter::write(std::span<const Field> fields) {
@@ -52,7 +54,7 @@ void RecordWriter::write(std::span<const Field> fields) {
     throw Error(
         fmt::format("a record of {} fields does not fit {} columns", fields.size(), layout_.columns.size()));
   }
-  put(layout_.format == RecordFormat::json ? json_line(fields) : tsv_line(fields));
+  write_text(out_, name_, layout_.format == RecordFormat::json ? json_line(fields) : tsv_line(fields));
 }
 
 std::string RecordWriter::tsv_line(std::span<const Field> fields) const {
@@ -74,14 +76,13 @@ std::string RecordWriter::json_line(std::span<const Field> fields) const {
   return line + "}\n";
 }
 
-void RecordWriter::put(const std::string& text) {
+void write_text(std::FILE* out, const std::string& name, const std::string& text) {
   errno = 0;
-  const bool written =
-      std::fwrite(text.data(), 1, text.size(), out_) == text.size() && std::fflush(out_) == 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), out) == text.size() && std::fflush(out) == 0;
   if (written) return;
   const int reason = errno != 0 ? errno : EIO;
   if (reason == EPIPE) throw BrokenPipe();
-  throw Error(fmt::format("{}: {}", name_, std::strerror(reason)));
+  throw Error(fmt::format("{}: {}", name, std::strerror(reason)));
 }
 
 std::string number_text(double value) {

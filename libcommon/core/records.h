@@ -4,7 +4,7 @@
 // TSV: fields are printed as they are but for tab, newline, carriage return and backslash, which become \t,
 // \n, \r and \\, so that a record stays a line. JSON: text that is not UTF-8 has its bad bytes replaced by
 // U+FFFD. Numbers print in the shortest form that reads back equal; what is not finite prints as inf, -inf
-// and nan (in JSON as strings, which it has no numbers for).
+// and nan (in JSON as strings, which it has no numbers for). A field without a value is empty, null in JSON.
 
 #include <cstdint>
 #include <cstdio>
@@ -20,7 +20,7 @@ namespace sr {
 
 enum class RecordFormat { tsv, json };
 
-using Field = std::variant<std::string, double, std::int64_t, bool>;
+using Field = std::variant<std::string, double, std::int64_t, bool, std::monostate>;
 
 struct RecordLayout {
   std::vector<std::string> columns;
@@ -46,12 +46,14 @@ class RecordWriter {
  private:
   std::string tsv_line(std::span<const Field> fields) const;
   std::string json_line(std::span<const Field> fields) const;
-  void put(const std::string& text);
 
   std::FILE* out_;
   std::string name_;
   RecordLayout layout_;
 };
+
+/// Writes and flushes. Throws as RecordWriter does.
+void write_text(std::FILE* out, const std::string& name, const std::string& text);
 
 /// The shortest decimal form that reads back equal; "inf", "-inf" or "nan".
 std::string number_text(double value);

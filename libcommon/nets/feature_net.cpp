@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/simd.h"
+#include "nets/feature_maps.h"
 #include "nets/fill_module.h"
 
 namespace sr {
@@ -58,6 +59,17 @@ Tensor pooled(const Tensor& input, const FeatureNet::MaxPool& window) {
   return output;
 }
 
+/// `plane`: floats between the channels of the input; the output's are side by side.
+SR_VECTORISED void normalise_pixels(const float* __restrict in, std::int64_t plane, std::int64_t n,
+                                    const Normalisation& by, float* __restrict out) {
+  const std::array<float, 3> mean = by.mean, deviation = by.deviation;
+  for (std::int64_t i = 0; i < n; ++i) {
+    out[3 * i] = (in[i] - mean[0]) / deviation[0];
+    out[3 * i + 1] = (in[plane + i] - mean[1]) / deviation[1];
+    out[3 * i + 2] = (in[2 * plane + i] - mean[2]) / deviation[2];
+  }
+}
+
 /// N of "features.N.weight"; -1 for any other key.
 int layer_number(const std::string& key) {
   constexpr std::string_view prefix = "features.";
@@ -74,6 +86,25 @@ bool on_fast_path(const Tensor& input) {
          !(at::GradMode::is_enabled() && input.requires_grad());
 }
 
+Tensor normalised(const Tensor& images, const Normalisation& by) {
+  const auto per_channel = [&](const std::array<float, 3>& values) {
+    return at::tensor(at::ArrayRef<float>(values), images.options()).view({1, 3, 1, 1});
+  };
+  if (!on_fast_path(images)) return (images - per_channel(by.mean)) / per_channel(by.deviation);
+  const Tensor planes = images.contiguous();
+  Tensor output = at::empty(images.sizes(), images.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const std::int64_t height = images.size(2), width = images.size(3);
+  const float* const in = planes.data_ptr<float>();
+  float* const out = output.data_ptr<float>();
+  at::parallel_for(0, images.size(0) * height, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const std::int64_t image = row / height, first = (2 * image * height + row) * width;
+      normalise_pixels(in + first, height * width, width, by, out + row * width * 3);
+    }
+  });
+  return output;
+}
+
 Tensor max_pool(const Tensor& input, const FeatureNet::MaxPool& window) {
   const bool ours = on_fast_path(input) && input.is_contiguous(at::MemoryFormat::ChannelsLast) &&
                     pooled_side(input.size(2), window) > 0 && pooled_side(input.size(3), window) > 0;
@@ -84,7 +115,7 @@ Tensor max_pool(const Tensor& input, const FeatureNet::MaxPool& window) {
 
 Tensor FeatureConv::forward(const Tensor& input, bool relu) const {
   if (fast && on_fast_path(input) && fast->pays(input)) return fast->forward(input, relu);
-  Tensor output = layer->forward(input);
+  Tensor output = convolve(*layer, input);
   return relu ? relu_in_place(std::move(output)) : output;
 }
 

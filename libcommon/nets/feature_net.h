@@ -5,6 +5,7 @@
 // `prepare` makes inference on the CPU faster: layers that suit then go by Winograd's algorithm, with ReLU in
 // the same pass, wherever no gradient is asked for. Everything works without it, on any device and type.
 
+#include <array>
 #include <memory>
 #include <string>
 #include <variant>
@@ -60,6 +61,7 @@ class FeatureNet : public torch::nn::Module {
   /// Fills the layers from a torchvision checkpoint and prepares. Layers beyond the last and the classifier
   /// are passed over. Throws Error that lists missing and misshapen keys.
   void load(const StateDict& weights);
+  using torch::nn::Module::load;  // an archive's; not hidden
   void prepare();
 
   /// Runs layers [begin, end) on the output of layer begin - 1 (the image, [N,3,H,W] normalised, where that
@@ -73,6 +75,16 @@ class FeatureNet : public torch::nn::Module {
 
   std::vector<Layer> layers_;
 };
+
+/// What is taken from the channels of an RGB image before the first layer, and by what they are divided then.
+struct Normalisation {
+  std::array<float, 3> mean, deviation;
+};
+/// What torchvision's networks were trained with.
+inline constexpr Normalisation imagenet_normalisation{{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+
+/// Images [N,3,H,W], normalised; channels-last where `on_fast_path`.
+Tensor normalised(const Tensor& images, const Normalisation& by);
 
 /// Whether CPU loops for float32 may take the place of tensor operations: nothing else could see a gradient.
 bool on_fast_path(const Tensor& input);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/simd.h"
+
 namespace sr {
 namespace {
 
@@ -358,13 +360,64 @@ Tensor kernel_points(std::int64_t kernel) {
   return matrix;
 }
 
+/// What one input channel's kernels for kColumns outputs become.
+struct KernelJob {
+  const float* weight;   ///< of the first output; an output's next weight is `in` floats on
+  float* transformed;    ///< of the first point
+  const double* points;  ///< [side,kernel]
+  std::int64_t in, kernel, side;
+  std::int64_t plane;  ///< floats from one point's weights to the next point's
+};
+
+/// In float64: across the rows of each kernel first, then across what came out.
+SR_VECTORISED void transform_kernels(const KernelJob& job) {
+  constexpr std::int64_t kMostTaps = 5, kMostPoints = 8;
+  const std::int64_t in = job.in, kernel = job.kernel, taps = kernel * kernel;
+  double weights[kMostTaps][kMostTaps][kColumns], rows[kMostPoints][kMostTaps][kColumns], sums[kColumns];
+  for (std::int64_t i = 0; i < taps; ++i) {
+    for (std::int64_t o = 0; o < kColumns; ++o)
+      weights[i / kernel][i % kernel][o] = job.weight[(o * taps + i) * in];
+  }
+  for (std::int64_t p = 0; p < job.side; ++p) {
+    for (std::int64_t x = 0; x < kernel; ++x) {
+      std::fill_n(rows[p][x], kColumns, 0.0);
+      for (std::int64_t y = 0; y < kernel; ++y) {
+        const double factor = job.points[p * kernel + y];
+        for (std::int64_t o = 0; o < kColumns; ++o) rows[p][x][o] += factor * weights[y][x][o];
+      }
+    }
+  }
+  for (std::int64_t p = 0; p < job.side * job.side; ++p) {
+    std::fill_n(sums, kColumns, 0.0);
+    for (std::int64_t x = 0; x < kernel; ++x) {
+      const double factor = job.points[p % job.side * kernel + x];
+      for (std::int64_t o = 0; o < kColumns; ++o) sums[o] += factor * rows[p / job.side][x][o];
+    }
+    for (std::int64_t o = 0; o < kColumns; ++o)
+      job.transformed[p * job.plane + o] = static_cast<float>(sums[o]);
+  }
+}
+
 /// [out,in,kernel,kernel] -> [side^2][out / 32][in][32].
 Tensor transformed(const Tensor& weight) {
   const std::int64_t out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
   const Tensor points = kernel == 5 ? kernel_points<8>(kernel) : kernel_points<6>(kernel);
-  const Tensor values =
-      at::matmul(weight.detach().to(at::kDouble).reshape({out * in, -1}), at::kron(points, points).t());
-  return values.view({out / kColumns, kColumns, in, -1}).permute({3, 0, 2, 1}).to(at::kFloat).contiguous();
+  const Tensor given = weight.detach().contiguous(at::MemoryFormat::ChannelsLast);
+  const std::int64_t side = points.size(0);
+  Tensor result = at::empty({side * side, out / kColumns, in, kColumns});
+  at::parallel_for(0, out / kColumns * in, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t item = begin; item < end; ++item) {
+      const std::int64_t first = item / in * kColumns * kernel * kernel * in + item % in;
+      transform_kernels({.weight = given.data_ptr<float>() + first,
+                         .transformed = result.data_ptr<float>() + item * kColumns,
+                         .points = points.data_ptr<double>(),
+                         .in = in,
+                         .kernel = kernel,
+                         .side = side,
+                         .plane = out * in});
+    }
+  });
+  return result;
 }
 
 std::int64_t rounded_up_quotient(std::int64_t value, std::int64_t divisor) {

@@ -250,6 +250,24 @@ GaussianDerivative derivative_of_scale(double scale) {
 
 }  // namespace
 
+StateDict ilniqe_parameters(const StateDict& checkpoint) {
+  if (checkpoint.count("templateModel.0") == 0) return checkpoint;
+  StateDict parameters;
+  const auto take = [&](const char* cell, const char* name) {
+    const auto found = checkpoint.find(cell);
+    if (found != checkpoint.end()) parameters[name] = found->second;
+  };
+  take("templateModel.0", "mu_pris_param");
+  take("templateModel.1", "cov_pris_param");
+  take("templateModel.2", "mean_of_sample_data");
+  take("templateModel.3", "principle_vectors");
+  for (const auto* vector : {"mu_pris_param", "mean_of_sample_data"}) {
+    const auto found = parameters.find(vector);
+    if (found != parameters.end()) found->second = found->second.flatten();
+  }
+  return parameters;
+}
+
 IlNiqe::IlNiqe(const StateDict& parameters)
     : model_(parameter(parameters, "mu_pris_param", {kComponents}),
              parameter(parameters, "cov_pris_param", {kComponents, kComponents}), "the IL-NIQE model"),

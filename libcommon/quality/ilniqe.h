@@ -25,6 +25,10 @@
 
 namespace sr {
 
+/// The parameters under these names, whatever the file: the authors' ILNIQE_templateModel.mat has them as the
+/// cells of `templateModel`.
+StateDict ilniqe_parameters(const StateDict& checkpoint);
+
 class IlNiqe {
  public:
   /// Of `mu_pris_param` [430], `cov_pris_param` [430, 430], `principle_vectors` [468, 430] and

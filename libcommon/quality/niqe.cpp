@@ -201,10 +201,12 @@ double Niqe::operator()(const Tensor& image) const {
 }
 
 std::string Niqe::describe() const {
+  const auto border =
+      options_.crop_border > 0 ? fmt::format("crop border {}, ", options_.crop_border) : std::string();
   return fmt::format(
-      "NIQE ({0}): {1}, rounded to integers; crop border {2}, whole blocks of {3}x{3}; scales 1 and 1/2 by "
-      "MATLAB's bicubic; lower is better",
-      entry(options_.variant).name, entry(options_.variant).plane, options_.crop_border, kNiqeBlock);
+      "NIQE ({0}): {1}, rounded to integers; {2}whole blocks of {3}x{3}; scales 1 and 1/2 by MATLAB's "
+      "bicubic",
+      entry(options_.variant).name, entry(options_.variant).plane, border, kNiqeBlock);
 }
 
 Tensor pristine_features(const Tensor& image, const NiqeOptions& options, double sharpness) {

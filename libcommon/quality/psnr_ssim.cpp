@@ -4,9 +4,11 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 #include <vector>
 
 #include "core/error.h"
+#include "core/simd.h"
 #include "image/colour.h"
 
 namespace sr {
@@ -19,7 +21,7 @@ struct PlanePair {
   std::int64_t height, width;
 };
 
-void check_pair(const Tensor& a, const Tensor& b, std::int64_t crop) {
+void check_pair(const Tensor& a, const Tensor& b) {
   const auto usable = [](const Tensor& image) {
     const auto type = image.scalar_type();
     return image.dim() == 3 && image.size(0) > 0 && image.device().is_cpu() &&
@@ -30,22 +32,13 @@ void check_pair(const Tensor& a, const Tensor& b, std::int64_t crop) {
     throw Error(fmt::format("the images differ in size: {}x{} with {} channels, {}x{} with {}", a.size(2),
                             a.size(1), a.size(0), b.size(2), b.size(1), b.size(0)));
   }
-  if (crop < 0 || std::min(a.size(1), a.size(2)) <= 2 * crop) {
-    throw Error(fmt::format("a crop of {} leaves nothing of {}x{} pixels", crop, a.size(2), a.size(1)));
-  }
-}
-
-Tensor prepared(const Tensor& image, const Protocol& protocol) {
-  const std::int64_t crop = protocol.crop_border;
-  const Tensor inner = image.slice(1, crop, image.size(1) - crop).slice(2, crop, image.size(2) - crop);
-  return protocol.luma && image.size(0) == 3 ? luma_255(inner) : inner;
 }
 
 /// The mean of measure(PlanePair) over the channels that the protocol compares.
 template <typename Measure>
 double mean_of_channels(const Tensor& a, const Tensor& b, const Protocol& protocol, const Measure& measure) {
-  check_pair(a, b, protocol.crop_border);
-  const Tensor first = prepared(a, protocol), second = prepared(b, protocol);
+  check_pair(a, b);
+  const Tensor first = compared_part(a, protocol), second = compared_part(b, protocol);
   double sum = 0;
   for (std::int64_t c = 0; c < first.size(0); ++c) {
     const Tensor x = first[c].to(at::kDouble).contiguous(), y = second[c].to(at::kDouble).contiguous();
@@ -85,13 +78,16 @@ double decibels(double mse) { return 10 * std::log10(1 / mse); }
 // --- SSIM ----------------------------------------------------------------------------------------
 
 constexpr std::int64_t kWindow = 11;
-constexpr std::int64_t kLanes = 4;  // neighbours summed at once, in vector registers
-using Lanes = std::array<double, kLanes>;
+constexpr std::int64_t kLanes = 8;  // neighbours summed at once
+using Lanes [[gnu::vector_size(kLanes * sizeof(double))]] = double;
+using LanesInMemory
+    [[gnu::vector_size(kLanes * sizeof(double)), gnu::aligned(alignof(double)), gnu::may_alias]] = double;
+using Window = std::array<double, kWindow>;
 
-std::array<double, kWindow> gaussian_window() {
+Window gaussian_window() {
   constexpr double sigma = 1.5;
   constexpr std::int64_t centre = kWindow / 2;
-  std::array<double, kWindow> window{};
+  Window window{};
   double sum = 0;
   for (std::int64_t i = 0; i < kWindow; ++i) {
     const double x = static_cast<double>(i - centre) / sigma;
@@ -101,81 +97,92 @@ std::array<double, kWindow> gaussian_window() {
   return window;
 }
 
+/// Weighted sums of a row: of a, b, a^2 + b^2, a b.
+struct RowSums {
+  double *a, *b, *squares, *products;
+};
+
+/// Sums down the window's rows, from `a` and `b` on. The last chunk moves back to end with the row.
+SR_VECTORISED void sum_columns(const double* a, const double* b, std::int64_t width, const double* window,
+                               const RowSums& sums) {
+  for (std::int64_t start = 0; start < width; start += kLanes) {
+    const std::int64_t x = std::min(start, width - kLanes);
+    Lanes sum_a{}, sum_b{}, squares{}, products{};
+    for (std::int64_t k = 0; k < kWindow; ++k) {
+      const Lanes va = *reinterpret_cast<const LanesInMemory*>(a + k * width + x);
+      const Lanes vb = *reinterpret_cast<const LanesInMemory*>(b + k * width + x);
+      const Lanes wa = window[k] * va, wb = window[k] * vb;
+      sum_a += wa;
+      sum_b += wb;
+      squares += wa * va + wb * vb;
+      products += wa * vb;
+    }
+    *reinterpret_cast<LanesInMemory*>(sums.a + x) = sum_a;
+    *reinterpret_cast<LanesInMemory*>(sums.b + x) = sum_b;
+    *reinterpret_cast<LanesInMemory*>(sums.squares + x) = squares;
+    *reinterpret_cast<LanesInMemory*>(sums.products + x) = products;
+  }
+}
+
+/// Sums along the row and the SSIM at `width` places. Whole chunks are made: rows have room for the last.
+/// The structure term's numerator is `least` at least.
+SR_VECTORISED void compare_row(const RowSums& sums, std::int64_t width, const double* window, double least,
+                               double* ssim) {
+  constexpr double c1 = 0.01 * 255 * 0.01 * 255, c2 = 0.03 * 255 * 0.03 * 255;
+  for (std::int64_t x = 0; x < width; x += kLanes) {
+    Lanes a{}, b{}, squares{}, products{};
+    for (std::int64_t k = 0; k < kWindow; ++k) {
+      a += window[k] * *reinterpret_cast<const LanesInMemory*>(sums.a + x + k);
+      b += window[k] * *reinterpret_cast<const LanesInMemory*>(sums.b + x + k);
+      squares += window[k] * *reinterpret_cast<const LanesInMemory*>(sums.squares + x + k);
+      products += window[k] * *reinterpret_cast<const LanesInMemory*>(sums.products + x + k);
+    }
+    const Lanes mean_squares = a * a + b * b, mean_product = a * b;
+    const Lanes variances = squares - mean_squares, covariance = products - mean_product;
+    Lanes structure = 2 * covariance + c2;
+    structure = structure < least ? least + Lanes{} : structure;
+    *reinterpret_cast<LanesInMemory*>(ssim + x) =
+        (2 * mean_product + c1) * structure / ((mean_squares + c1) * (variances + c2));
+  }
+}
+
 /// The SSIM of one row after another. The window is separable: sums down the columns, then along the row.
 class SsimRows {
  public:
-  explicit SsimRows(const PlanePair& planes)
-      : planes_(planes), window_(gaussian_window()), ssim_(padded(planes.width)) {
+  SsimRows(const PlanePair& planes, double least)
+      : planes_(planes), least_(least), window_(gaussian_window()), ssim_(padded(planes.width)) {
     for (auto& sums : columns_) sums = padded(planes.width);
   }
 
   /// The sum of the SSIM map's row `y` (the window's top row).
   double row(std::int64_t y) {
-    // The last chunk moves back to end with the row: a window is wider than a chunk.
-    for (std::int64_t x = 0; x < planes_.width; x += kLanes)
-      sum_columns(y, std::min(x, planes_.width - kLanes));
-    const std::int64_t width = planes_.width - kWindow + 1;
-    for (std::int64_t x = 0; x < width; x += kLanes) compare(x);
+    const RowSums sums{columns_[0].data(), columns_[1].data(), columns_[2].data(), columns_[3].data()};
+    const std::int64_t above = y * planes_.width, width = planes_.width - kWindow + 1;
+    sum_columns(planes_.a + above, planes_.b + above, planes_.width, window_.data(), sums);
+    compare_row(sums, width, window_.data(), least_, ssim_.data());
     double sum = 0;
     for (std::int64_t x = 0; x < width; ++x) sum += ssim_[x];
     return sum;
   }
 
  private:
-  static std::vector<double> padded(std::int64_t width) { return std::vector<double>(width + kLanes); }
-
-  void sum_columns(std::int64_t y, std::int64_t x) {
-    Lanes a{}, b{}, squares{}, products{};
-    for (std::int64_t k = 0; k < kWindow; ++k) {
-      const double* pa = planes_.a + (y + k) * planes_.width + x;
-      const double* pb = planes_.b + (y + k) * planes_.width + x;
-      for (std::int64_t j = 0; j < kLanes; ++j) {
-        const double wa = window_[k] * pa[j], wb = window_[k] * pb[j];
-        a[j] += wa;
-        b[j] += wb;
-        squares[j] += wa * pa[j] + wb * pb[j];
-        products[j] += wa * pb[j];
-      }
-    }
-    const std::array<const Lanes*, 4> sums = {&a, &b, &squares, &products};
-    for (std::size_t i = 0; i < sums.size(); ++i)
-      std::copy(sums[i]->begin(), sums[i]->end(), &columns_[i][x]);
-  }
-
-  Lanes sum_row(const std::vector<double>& columns, std::int64_t x) const {
-    Lanes sums{};
-    for (std::int64_t k = 0; k < kWindow; ++k) {
-      for (std::int64_t j = 0; j < kLanes; ++j) sums[j] += window_[k] * columns[x + k + j];
-    }
-    return sums;
-  }
-
-  void compare(std::int64_t x) {
-    constexpr double c1 = 0.01 * 255 * 0.01 * 255, c2 = 0.03 * 255 * 0.03 * 255;
-    const Lanes a = sum_row(columns_[0], x), b = sum_row(columns_[1], x);
-    const Lanes squares = sum_row(columns_[2], x), products = sum_row(columns_[3], x);
-    for (std::int64_t j = 0; j < kLanes; ++j) {
-      const double mean_squares = a[j] * a[j] + b[j] * b[j], mean_product = a[j] * b[j];
-      const double variances = squares[j] - mean_squares, covariance = products[j] - mean_product;
-      ssim_[x + j] =
-          (2 * mean_product + c1) * (2 * covariance + c2) / ((mean_squares + c1) * (variances + c2));
-    }
-  }
+  static std::vector<double> padded(std::int64_t width) { return std::vector<double>(width + 2 * kLanes); }
 
   PlanePair planes_;
-  std::array<double, kWindow> window_;
-  std::array<std::vector<double>, 4> columns_;  // of a, b, a^2 + b^2, a b
+  double least_;
+  Window window_;
+  std::array<std::vector<double>, 4> columns_;  // RowSums
   std::vector<double> ssim_;
 };
 
-double mean_ssim(const PlanePair& planes) {
+double mean_ssim(const PlanePair& planes, double least) {
   const std::int64_t height = planes.height - kWindow + 1, width = planes.width - kWindow + 1;
   if (height < 1 || width < 1) {
     throw Error(fmt::format("SSIM needs {0}x{0} pixels after the crop, not {1}x{2}", kWindow, planes.width,
                             planes.height));
   }
   const double sum = sum_of_bands(height, [&](std::int64_t begin, std::int64_t end) {
-    SsimRows rows(planes);
+    SsimRows rows(planes, least);
     double band = 0;
     for (std::int64_t y = begin; y < end; ++y) band += rows.row(y);
     return band;
@@ -219,13 +226,36 @@ double blocking_effect(const double* image, std::int64_t height, std::int64_t wi
 
 }  // namespace
 
+Protocol protocol_named(std::string_view name, std::int64_t scale) {
+  if (name == "rgb") return {};
+  if (name == "matlab") return {.luma = true, .rounded = true, .crop_border = scale};
+  if (name == "sr-y" || name == "sed" || name == "sfd") return {.luma = true, .crop_border = scale};
+  if (name == "seesr") return {.luma = true, .pyiqa_ssim = true, .mse_floor = 1e-8};
+  throw UsageError(fmt::format("'{}' is no protocol (rgb, sr-y, sed, sfd, seesr, matlab)", name));
+}
+
+Tensor compared_part(const Tensor& image, const Protocol& protocol) {
+  const std::int64_t crop = protocol.crop_border;
+  if (crop < 0 || std::min(image.size(1), image.size(2)) <= 2 * crop) {
+    throw Error(
+        fmt::format("a crop of {} leaves nothing of {}x{} pixels", crop, image.size(2), image.size(1)));
+  }
+  const Tensor inner = image.slice(1, crop, image.size(1) - crop).slice(2, crop, image.size(2) - crop);
+  if (!protocol.luma || image.size(0) != 3) return inner;
+  const Tensor y = luma_255(inner);
+  return protocol.rounded ? y.round() : y;
+}
+
 double psnr(const Tensor& a, const Tensor& b, const Protocol& protocol) {
   const double mse = mean_of_channels(a, b, protocol, mean_squared_error) / (255.0 * 255.0);
   return decibels(mse + protocol.mse_floor);
 }
 
 double ssim(const Tensor& a, const Tensor& b, const Protocol& protocol) {
-  return mean_of_channels(a, b, protocol, mean_ssim);
+  auto rounding = protocol;
+  rounding.rounded |= protocol.pyiqa_ssim;
+  const double least = protocol.pyiqa_ssim ? 0 : -std::numeric_limits<double>::infinity();
+  return mean_of_channels(a, b, rounding, [&](const PlanePair& planes) { return mean_ssim(planes, least); });
 }
 
 double psnr_b(const Tensor& a, const Tensor& b, const Protocol& protocol) {

@@ -8,6 +8,7 @@
 // in an order that does not depend on the number of threads.
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/torch.h"
 
@@ -15,12 +16,24 @@ namespace sr {
 
 /// What is compared: papers differ here, and a number says nothing without it.
 struct Protocol {
-  bool luma = false;             ///< compare Y of YCbCr (BT.601, not rounded); a grey image passes unscaled
+  bool luma = false;     ///< compare Y of YCbCr (BT.601); a grey image passes unscaled
+  bool rounded = false;  ///< Y is rounded to integers, as MATLAB's rgb2ycbcr of uint8 does
+  /// SSIM's structure term is cut off at 0, and Y rounded for it, whatever PSNR takes: pyiqa's.
+  bool pyiqa_ssim = false;
   std::int64_t crop_border = 0;  ///< pixels cut off every edge, before the conversion; papers use the scale
   /// Added to the mean squared error of values in [0, 1] by `psnr`: 0 gives inf for equal images (BasicSR's
   /// numpy version), 1e-8 gives 80 dB (its torch version).
   double mse_floor = 0;
 };
+
+/// What papers compare, by name: "rgb" all colours, whole; "sr-y", and so "sed" and "sfd", Y without a border
+/// of the scale; "matlab" rounded Y without that border; "seesr" Y, whole, as pyiqa does it (equal images
+/// have 80 dB). Throws UsageError for other names.
+Protocol protocol_named(std::string_view name, std::int64_t scale);
+
+/// What of an image the protocol compares: the crop, then Y. `psnr` and `ssim` of two such images without any
+/// colours and crop are those of the originals by it. Throws Error where the crop leaves nothing.
+Tensor compared_part(const Tensor& image, const Protocol& protocol);
 
 /// Peak signal-to-noise ratio in dB (peak 255); inf for equal images.
 double psnr(const Tensor& a, const Tensor& b, const Protocol& protocol = {});

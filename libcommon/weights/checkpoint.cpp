@@ -8,6 +8,8 @@
 
 #include "core/error.h"
 #include "weights/mapped_file.h"
+#include "weights/mat_tensors.h"
+#include "weights/npz.h"
 #include "weights/parameter_tree.h"
 #include "weights/pickle.h"
 #include "weights/safetensors.h"
@@ -65,6 +67,8 @@ StateDict read_checkpoint(const SharedBytes& file) {
   const std::string_view bytes = file.text();
   if (bytes.empty()) throw Error("the file is empty");
   if (is_safetensors(bytes)) return strip_prefixes(read_safetensors(file).tensors);
+  if (is_npz(file)) return read_npz(file);
+  if (is_mat(file)) return read_mat_tensors(file);
   if (bytes.starts_with("PK\x03\x04")) return read_torch_zip(file);
   if (bytes[0] == '\x80' || is_text_pickle(bytes)) return read_torch_pickle(file);
   refuse(bytes);

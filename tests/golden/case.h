@@ -111,6 +111,9 @@ void add_pipeline_handlers(Handlers& handlers);      // degrade_runs.cpp: reales
 void add_clip_handlers(Handlers& handlers);          // quality_clip.cpp: ModifiedResNet ... clipiqa
 void add_niqe_handlers(Handlers& handlers);          // quality_niqe.cpp: niqe, ilniqe
 void add_transformers_handlers(Handlers& handlers);  // quality_transformers.cpp: musiq, maniqa, topiq
+void add_perceptual_handlers(Handlers& handlers);    // quality_perceptual.cpp: lpips, dists
+void add_fid_handlers(Handlers& handlers);           // quality_fid.cpp: fid_inception, frechet
+void add_correlation_handlers(Handlers& handlers);   // quality_correlation.cpp: correlation
 void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
 void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
 void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula

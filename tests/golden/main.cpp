@@ -41,6 +41,9 @@ class Runner {
     add_clip_handlers(handlers_);
     add_niqe_handlers(handlers_);
     add_transformers_handlers(handlers_);
+    add_perceptual_handlers(handlers_);
+    add_fid_handlers(handlers_);
+    add_correlation_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);

@@ -187,11 +187,16 @@ void add_fidelity(Answers& answers) {
   const auto full_range_ssim = [](const Tensor& a, const Tensor& b) {
     return sr::ssim(in_255(sr::luma_full_range(a)), in_255(sr::luma_full_range(b)));
   };
+  const auto pyiqa_ssim = [](const Tensor& a, const Tensor& b) {
+    return sr::ssim(in_255(sr::luma_full_range(a)), in_255(sr::luma_full_range(b)), {.pyiqa_ssim = true});
+  };
   answers["psnr published by pyiqa"] = {psnr(false), 1e-5};
   answers["psnr published original program"] = {psnr(false), 1e-3};
   answers["psnr run here: rgb BasicSR"] = {psnr(false), 1e-6};
   answers["psnr run here: y BasicSR"] = {psnr(true), 1e-6};
   answers["ssim published original program"] = {full_range_ssim, 1e-3};
+  answers["ssim published by pyiqa"] = {pyiqa_ssim, 1e-4};
+  answers["ssim run here: pyiqa (y of yiq)"] = {pyiqa_ssim, 2e-5};
   answers["ssim run here: rgb BasicSR"] = {ssim(false), 1e-6};
   answers["ssim run here: y BasicSR"] = {ssim(true), 1e-6};
 }
@@ -220,7 +225,7 @@ void add_natural_scene(Answers& answers, const fs::path& data) {
 }
 
 /// Rows without an answer are passed over: those of measures whose backbones are not here (LPIPS, DISTS,
-/// MUSIQ), and pyiqa's own SSIM.
+/// MUSIQ).
 void check_calibration(const fs::path& table, const Options& options, Report& report) {
   const fs::path data = options.data_for(table), pictures = data / "calibration";
   if (is_missing(data / "niqe", report) || is_missing(pictures, report)) return;

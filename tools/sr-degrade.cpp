@@ -46,6 +46,11 @@ void add_degradation_options(sr::Program& program, sr::DegradeConfig& config) {
       program.add_number("-s,--scale", config.scale, 1, 64, "HR side divided by LR side (the method's, 4)")
           ->type_name("S")
           ->group(group);
+  app.add_flag(
+         "--luma", config.luma,
+         "With bicubic: shrink Y alone (of YCbCr, BT.601, rounded), as the papers' MATLAB scripts do; keep "
+         "--depth 16, as they don't round the LR image")
+      ->group(group);
   auto* seed =
       app.add_option("--seed", config.seed, "What random draws come from, beside the picture's name (0)")
           ->type_name("N")

@@ -19,7 +19,7 @@ sr::ProgramInfo info() {
       "--weights, "
       "$SR_WEIGHTS, $XDG_DATA_HOME/sr-tools/weights and the installed share folder; scripts/fetch-weights "
       "gets "
-      "them.\n"
+      "them. bicubic is MATLAB's bicubic interpolation, the first row of every table.\n"
       "\n"
       "Orientation is applied, colours are converted to sRGB, depth, greyness, transparency and metadata are "
       "kept. Pictures larger than memory stream through in tiles. A result appears under its name only when "

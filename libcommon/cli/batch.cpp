@@ -75,6 +75,12 @@ Shard parse_shard(const std::string& text) {
   return {static_cast<size_t>(*index) - 1, static_cast<size_t>(*count)};
 }
 
+Workers share_threads(size_t files, int threads, int jobs) {
+  const int most = jobs > 0 ? jobs : threads;
+  const int count = static_cast<int>(std::clamp<size_t>(files, 1, static_cast<size_t>(most)));
+  return {count, std::max(1, threads / count)};
+}
+
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
                      const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work,
                      const std::function<bool(const Job&)>& skipped) {

@@ -31,6 +31,15 @@ std::vector<Item> shard_of(std::vector<Item> items, const std::string& text) {
   return kept;
 }
 
+/// How many files are worked on at once, and with how many threads each.
+struct Workers {
+  int count, threads_each;
+};
+
+/// Shares `threads` out: a file a thread where there are enough files, else several for each. `jobs` at once
+/// where that is not 0.
+Workers share_threads(size_t files, int threads, int jobs);
+
 /// Calls `work(job, progress)` for every job that is not skipped; `work` advances the progress by 1 in all.
 /// `skipped(job)`, where given, is called first for those whose results are there already; it answers whether
 /// that went well. Each failure is an

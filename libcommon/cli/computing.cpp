@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/share.h"
-#include "weights/checkpoint.h"
-#include "weights/weights_finder.h"
+#include "cli/weights_source.h"
 
 namespace sr {
 namespace {
@@ -34,22 +32,11 @@ EngineOptions engine_options(const ComputeOptions& options) {
 }
 
 StateDict load_model(const ModelOptions& options) {
-  const auto share = share_folder();
-  const auto folder = options.weights.empty() ? std::nullopt : std::optional<fs::path>(options.weights);
-  const WeightsFinder finder(Catalogue::read(share / "catalogue.tsv"), share, folder);
-  const auto load = [&](const std::string& model) {
-    try {
-      return load_checkpoint(finder.find(model));
-    } catch (const UsageError&) {
-      throw;
-    } catch (const Error& error) {
-      throw UsageError(error.what());  // without a model nothing can start
-    }
-  };
-  auto weights = load(options.model);
+  WeightsSource source(options.weights);
+  const auto& weights = source.load(options.model);
   if (options.denoise == 1) return weights;
   const auto twin = options.denoise_model.empty() ? twin_of(options.model) : options.denoise_model;
-  return interpolate(weights, load(twin), options.denoise);
+  return interpolate(weights, source.load(twin), options.denoise);
 }
 
 }  // namespace sr

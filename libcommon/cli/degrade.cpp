@@ -12,6 +12,7 @@
 #include "degrade/apply.h"
 #include "degrade/draw.h"
 #include "degrade/interpolate.h"
+#include "image/luma_rows.h"
 #include "image/resized_rows.h"
 #include "image/tensor_rows.h"
 #include "image/vips.h"
@@ -56,6 +57,8 @@ void check(const DegradeConfig& config) {
   if (config.crop > 0 && config.resize > 0 && config.crop > config.resize) {
     throw UsageError("--crop is larger than what --resize leaves");
   }
+  if (config.luma && (config.method != "bicubic" || paired || !config.replay.empty()))
+    throw UsageError("--luma goes with -m bicubic -o alone");
   if (config.record == "-" && config.output.output == "-")
     throw UsageError("--record and -o would share standard output");
   if (!config.replay.empty() && (config.crop > 0 || config.resize > 0)) {
@@ -160,6 +163,7 @@ class Degrader {
     const auto* shrink = plain_shrink(recipe);
     if (shrink != nullptr && config_.pairs.empty()) {
       auto rows = decode_rows(picture, alpha_policy(job, output_, picture, log_));
+      if (config_.luma) rows = luma_rows(std::move(rows));
       rows = with_progress(scale_rows(std::move(rows), shrink->factor, {}, stage_), progress);
       encode(*rows, picture, job.target, encode_options(job, output_, picture));
     } else {

@@ -11,6 +11,7 @@ struct DegradeConfig {
   BatchOptions batch;
   std::string method = "bicubic";  ///< a preset's name, or a .toml file
   double scale = 0;                ///< HR side / LR side; 0: the method's
+  bool luma = false;               ///< of Y alone
   std::int64_t seed = 0;
   std::string pairs;  ///< a folder for gt/, lr/ (and sr_bicubic/); empty: LR pictures alone
   std::int64_t crop = 0, resize = 0;

@@ -35,13 +35,18 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
 std::string help_text(const ProgramInfo& info, const OptionTable& options) {
   std::string text =
       fmt::format("{} - {}\n\nUsage: {} {}\n", info.name, info.summary, info.name, info.synopsis);
+  if (!info.subcommands.empty()) text += "\nCommands:\n";
+  for (const auto& command : info.subcommands) {
+    const auto label = fmt::format("  {}", command.name);
+    text += label + wrapped(command.summary, kLabelWidth, kWidth).substr(label.size());
+  }
   for (const auto& group : options) {
     text += fmt::format("\n{}:\n", group.title);
     for (const auto& option : group.options) text += option_text(option);
   }
   text += "\nExamples:\n";
   for (const auto& example : info.examples) text += fmt::format("  {}\n", example.command);
-  return text + fmt::format("\nMore in {}(1).\n", info.name);
+  return text + fmt::format("\nMore in {}(1).\n", info.page());
 }
 
 }  // namespace sr

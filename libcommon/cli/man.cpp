@@ -56,6 +56,16 @@ std::string option_item(const OptionRow& option) {
   return fmt::format(".It {}\n{}.\n", label, sentences(option.description));
 }
 
+std::string commands_section(const ProgramInfo& info) {
+  if (info.subcommands.empty()) return {};
+  std::string text = ".Sh COMMANDS\n.Bl -tag -width Ds\n";
+  for (const auto& command : info.subcommands) {
+    text += fmt::format(".It Cm {}\n{}; see\n.Xr {}\\-{} 1 .\n", escaped(command.name),
+                        sentences(command.summary), escaped(info.name), escaped(command.name));
+  }
+  return text + ".El\n";
+}
+
 std::string options_section(const OptionTable& options) {
   std::string text = ".Sh OPTIONS\n";
   for (const auto& group : options) {
@@ -94,11 +104,11 @@ std::string examples_section(const ProgramInfo& info) {
 
 std::string man_page(const ProgramInfo& info, const OptionTable& options) {
   return fmt::format(".Dd $Mdocdate$\n.Dt {} 1\n.Os sr\\-tools {}\n.Sh NAME\n.Nm {}\n.Nd {}\n",
-                     upper(info.name), SR_VERSION, info.name, escaped(info.summary)) +
+                     upper(info.page()), SR_VERSION, info.name, escaped(info.summary)) +
          fmt::format(".Sh SYNOPSIS\n.Nm\n{}\n.Sh DESCRIPTION\n{}", escaped(info.synopsis),
                      paragraphs(info.description)) +
-         options_section(options) + std::string(kEnvironment) + std::string(kExitStatus) +
-         examples_section(info);
+         commands_section(info) + options_section(options) + std::string(kEnvironment) +
+         std::string(kExitStatus) + examples_section(info);
 }
 
 }  // namespace sr

@@ -25,6 +25,13 @@ struct OptionGroup {
 
 using OptionTable = std::vector<OptionGroup>;
 
+/// A program's command that has options, help and a man page of its own.
+struct Subcommand {
+  std::string name;     ///< "correlate"
+  std::string summary;  ///< one line, no full stop
+  OptionTable options;
+};
+
 /// The options in the order in which they were declared, by group; positionals and hidden ones left out.
 OptionTable option_table(const CLI::App& app);
 

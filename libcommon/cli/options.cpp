@@ -60,7 +60,7 @@ void add_batch_options(Program& program, BatchOptions& options) {
       ->group("Input");
   app.add_option("--jobs", options.jobs,
                  "Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: "
-                 "one more than threads)")
+                 "one more than threads; sr-metrics, sr-iqa: as many as threads)")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->group("Computation");
@@ -94,9 +94,7 @@ void add_model_options(Program& program, ModelOptions& options) {
                  "default: compact-x4, which is bundled")
       ->type_name("NAME|FILE")
       ->group(group);
-  app.add_option("--weights", options.weights, "Look for catalogue models in DIR first")
-      ->type_name("DIR")
-      ->group(group);
+  add_weights_option(program, options.weights);
   program
       .add_number("--denoise", options.denoise, 0, 1,
                   "Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin "
@@ -106,6 +104,25 @@ void add_model_options(Program& program, ModelOptions& options) {
       ->group(group);
   app.add_option("--denoise-model", options.denoise_model, "The twin that --denoise mixes with")
       ->type_name("NAME|FILE")
+      ->group(group);
+}
+
+void add_weights_option(Program& program, std::string& folder) {
+  program.app()
+      .add_option("--weights", folder, "Look for catalogue models in DIR first")
+      ->type_name("DIR")
+      ->group("Model");
+}
+
+void add_table_options(Program& program, TableOptions& options) {
+  constexpr auto* group = "Output";
+  auto& app = program.app();
+  program
+      .add_choice("--format", options.format, "tsv|json|md|latex",
+                  "The table: tab-separated, a JSON object a line, Markdown, or LaTeX (booktabs)")
+      ->group(group);
+  app.add_flag("--json", options.json, "Short for --format json")->group(group);
+  app.add_flag("--no-header", options.no_header, "No line of column names; of md and latex the rows alone")
       ->group(group);
 }
 

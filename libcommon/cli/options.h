@@ -30,7 +30,7 @@ struct OutputOptions {
 /// How to go through many files.
 struct BatchOptions {
   std::string shard;  ///< "I/N": every N-th file, from the I-th on
-  int jobs = 3;       ///< files under way at once
+  int jobs = 3;       ///< files under way at once; 0, where a program allows it: as many as there are threads
 };
 
 /// Where and how exactly to compute.
@@ -48,11 +48,21 @@ struct ModelOptions {
   std::string denoise_model;  ///< that twin; empty: found by name
 };
 
+/// How tables of scores are printed.
+struct TableOptions {
+  std::string format = "tsv";
+  bool json = false;  ///< short for that format
+  bool no_header = false;
+};
+
 void add_input_options(Program& program, InputOptions& options);
 void add_output_options(Program& program, OutputOptions& options);
 void add_batch_options(Program& program, BatchOptions& options);
 void add_model_options(Program& program, ModelOptions& options);
 void add_compute_options(Program& program, ComputeOptions& options);
+/// --weights alone.
+void add_weights_option(Program& program, std::string& folder);
+void add_table_options(Program& program, TableOptions& options);
 /// --threads alone, for programs without a network.
 void add_threads_option(Program& program, int& threads);
 void add_max_pixels_option(Program& program, std::int64_t& max_pixels);

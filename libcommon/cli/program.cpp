@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 
@@ -35,6 +36,12 @@ std::string first_line(std::string_view text) { return std::string(text.substr(0
 
 }  // namespace
 
+std::string ProgramInfo::page() const {
+  auto page = name;
+  std::replace(page.begin(), page.end(), ' ', '-');
+  return page;
+}
+
 Program::Program(ProgramInfo info)
     : info_(std::move(info)), app_(std::make_unique<CLI::App>(info_.summary, info_.name)), log_(info_.name) {
   app_->set_help_flag();  // ours prints its own page
@@ -59,10 +66,12 @@ void Program::add_common_options() {
   app_->set_config("--config", "", "Read options from a TOML file; the command line wins")
       ->type_name("FILE")
       ->group(group);
-  add_choice("--print-completion", completion_, "bash|zsh|fish",
-             "Print the shell's completion script and exit")
-      ->group(group)
-      ->configurable(false);
+  if (!info_.is_subcommand()) {  // the program's script completes them too
+    add_choice("--print-completion", completion_, "bash|zsh|fish",
+               "Print the shell's completion script and exit")
+        ->group(group)
+        ->configurable(false);
+  }
   app_->add_flag("--print-man", man_, "Print the man page and exit")->group(group)->configurable(false);
 }
 

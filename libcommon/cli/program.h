@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "cli/option_table.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/progress.h"
 
 // CLI11 is one large header: only what declares options includes it.
 namespace CLI {
-class App;
 class Option;
 }  // namespace CLI
 
@@ -25,11 +25,16 @@ struct Example {
 
 /// What the help and the man page say beside the options.
 struct ProgramInfo {
-  std::string name;
+  std::string name;         ///< "sr-iqa"; of a subcommand "sr-iqa correlate"
   std::string summary;      ///< one line, no full stop
   std::string synopsis;     ///< "[OPTION]... IN... -o OUT"
   std::string description;  ///< paragraphs, parted by empty lines
   std::vector<Example> examples;
+  std::vector<Subcommand> subcommands = {};
+
+  bool is_subcommand() const { return name.find(' ') != std::string::npos; }
+  /// Of its man page: "sr-iqa-correlate".
+  std::string page() const;
 };
 
 /// One program: declare options on `app()`, then `run`.

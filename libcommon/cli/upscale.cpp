@@ -39,6 +39,21 @@ void upscale_one(const Job& job, const UpscaleConfig& config, Engine& engine, Lo
   encode(*rows, picture, job.target, encoding);
 }
 
+/// MATLAB's bicubic in a network's place: the first row of every table.
+ExitStatus upscale_bicubic(Program& program, const UpscaleConfig& config, const Inputs& inputs, int threads) {
+  if (config.tta || config.model.denoise != 1)
+    throw UsageError("-m bicubic knows neither --tta nor --denoise");
+  constexpr double kScale = 4;
+  const double scale = config.scale > 0 ? config.scale : kScale;
+  Stage stage([threads] { at::set_num_threads(threads); });
+  return run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
+    const auto picture = open_picture(job.input.path, config.max_pixels);
+    auto rows = decode_rows(picture, alpha_policy(job, config.output, picture, program.log()));
+    rows = with_progress(scale_rows(std::move(rows), scale, {}, stage), progress);
+    encode(*rows, picture, job.target, encode_options(job, config.output, picture));
+  });
+}
+
 ExitStatus summarise(const StateDict& weights) {
   constexpr int kSide = 256;
   const auto summary = summarise(*make_network(weights), kSide, kSide);
@@ -51,15 +66,6 @@ ExitStatus summarise(const StateDict& weights) {
       shape.receptive_radius ? Field(int64_t{*shape.receptive_radius}) : Field(std::string("whole"));
   writer.write({shape.family, int64_t{shape.scale}, summary.parameters, summary.multiply_adds, radius});
   return ExitStatus::ok;
-}
-
-/// A network that is not known, or does not fit its file, keeps everything from starting.
-std::unique_ptr<Engine> make_engine(StateDict weights, const EngineOptions& options, Log& log) {
-  try {
-    return std::make_unique<Engine>(std::move(weights), options, log);
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
 }
 
 void tell_speed(Engine& engine, std::chrono::steady_clock::time_point start, Log& log) {
@@ -78,7 +84,9 @@ ExitStatus upscale(Program& program, const UpscaleConfig& config) {
   options.tta = config.tta;
   const VipsSession vips(program.info().name.c_str(), options.threads);
   const auto inputs = find_inputs(config.input, program.log(), config.output.output);
-  const auto engine = make_engine(load_model(config.model), options, program.log());
+  if (config.model.model == "bicubic") return upscale_bicubic(program, config, inputs, options.threads);
+  const auto engine = needed_to_start(
+      [&] { return std::make_unique<Engine>(load_model(config.model), options, program.log()); });
   const auto start = std::chrono::steady_clock::now();
   const auto status =
       run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {

@@ -11,7 +11,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SR_BIN", ROOT / "build/release"))
 DATA = ROOT.parent / "shared/data"
-PROGRAMS = ["sr-upscale", "sr-metrics", "sr-degrade"]
+PROGRAMS = ["sr-upscale", "sr-metrics", "sr-degrade", "sr-iqa"]
+SUBCOMMANDS = [("sr-iqa", "correlate"), ("sr-iqa", "fit-niqe")]
 SAMPLES = ROOT / "share/samples"
 
 
@@ -93,4 +94,11 @@ class Case(unittest.TestCase):
         path = self.dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         vips("crop", SAMPLES / sample, path, 60, 40, width, height)
+        return path
+
+    def scaled(self, name, width, height, sample="coffee.png"):
+        """A picture of any size of the test's own."""
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        vips("thumbnail", SAMPLES / sample, path, width, "--height", height, "--size", "force")
         return path

@@ -187,6 +187,21 @@ class Degrade(Case):
         self.assertFalse((self.dir / "x.png").exists())
         self.fail_with(2, "share standard output", "sr-degrade", "--record", "-", picture, "-o", "-")
 
+    def test_sizes(self):
+        self.succeed("sr-degrade", "-s", "3", self.crop("a.png", 40, 31), "-o", self.dir / "lr.png")
+        self.assertEqual(size(self.dir / "lr.png"), (14, 11))
+        self.fail_with(2, "--scale", "sr-degrade", "-s", "0.5", SAMPLES / "chelsea.png", "-o", self.dir / "x.png")
+
+    def test_luma_alone(self):
+        self.succeed("sr-degrade", "--luma", "-s", "1", self.crop("a.png", 40, 31), "-o", self.dir / "y.png")
+        grey, bands = pixels(self.dir / "y.png")
+        self.assertEqual((bands, len(grey)), (1, 40 * 31))
+        colours, _ = pixels(self.dir / "a.png")
+        for i in range(0, len(grey), 97):
+            r, g, b = colours[3 * i:3 * i + 3]
+            self.assertEqual(grey[i], round(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255))
+        self.fail_with(2, "--luma", "sr-degrade", "--luma", "-m", "seesr", self.dir / "a.png", "-o", self.dir / "z.png")
+
 
 if __name__ == "__main__":
     unittest.main()

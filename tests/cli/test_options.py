@@ -3,7 +3,7 @@
 import subprocess
 import unittest
 
-from harness import PROGRAMS, ROOT, Case, run
+from harness import PROGRAMS, ROOT, SUBCOMMANDS, Case, run
 
 
 class Options(Case):
@@ -53,6 +53,32 @@ class Options(Case):
             self.assertEqual(printed, committed.read_bytes(), f"stale: run scripts/update-docs")
             lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", str(committed)], capture_output=True, text=True)
             self.assertEqual(lint.stdout, "")
+
+    def test_subcommands_have_help_and_man_pages_of_their_own(self):
+        for program, command in SUBCOMMANDS:
+            self.assertIn(f"  {command} ".encode(), self.succeed(program, "--help").stdout)
+            self.assertIn(f"Usage: {program} {command}".encode(), self.succeed(program, command, "--help").stdout)
+            printed = self.succeed(program, command, "--print-man").stdout
+            committed = ROOT / "man" / f"{program}-{command}.1"
+            self.assertEqual(printed, committed.read_bytes(), "stale: run scripts/update-docs")
+            lint = subprocess.run(["mandoc", "-Tlint", "-W", "warning", str(committed)], capture_output=True, text=True)
+            self.assertEqual(lint.stdout, "")
+            for arguments in [["--no-such-option"], []]:
+                self.fail_with(2, f"{program} {command}: error:", program, command, *arguments)
+
+    def test_bash_completes_subcommands_and_their_options(self):
+        script = ROOT / "completions/bash/sr-iqa"
+        lines = "; ".join(f"COMP_WORDS=({words}); COMP_CWORD={at}; _sr_iqa 2>/dev/null; echo ${{COMPREPLY[@]}}"
+                          for words, at in [("sr-iqa corr", 1), ("sr-iqa correlate --form", 2),
+                                            ("sr-iqa correlate --format ''", 3), ("sr-iqa fit-niqe --vari", 2)])
+        result = subprocess.run(["bash", "-c", f"source {script}; {lines}"], capture_output=True, text=True, check=True)
+        self.assertEqual(result.stdout, "correlate\n--format\ntsv json md latex\n--variant\n")
+
+    def test_fish_completes_subcommands_and_their_options(self):
+        script = ROOT / "completions/fish/sr-iqa.fish"
+        lines = f"source {script}; complete -C 'sr-iqa corr'; complete -C 'sr-iqa fit-niqe --vari'"
+        result = subprocess.run(["fish", "--no-config", "-c", lines], capture_output=True, text=True, check=True)
+        self.assertEqual([line.split("\t")[0] for line in result.stdout.splitlines()], ["correlate", "--variant"])
 
     def test_completions_are_fresh_and_parse(self):
         names = {"bash": "bash/{}", "zsh": "zsh/_{}", "fish": "fish/{}.fish"}

@@ -58,14 +58,13 @@ std::string inflated(std::string_view packed, std::size_t most) {
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
   std::string text;
+  std::vector<char> chunk(kChunk);
   int status = Z_OK;
   while (status == Z_OK && text.size() <= most) {
-    const std::size_t used = text.size();
-    text.resize(used + kChunk);
-    stream.next_out = reinterpret_cast<Bytef*>(text.data() + used);
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
     stream.avail_out = kChunk;
     status = inflate(&stream, Z_NO_FLUSH);
-    text.resize(text.size() - stream.avail_out);
+    text.append(chunk.begin(), chunk.end() - stream.avail_out);
   }
   inflateEnd(&stream);
   if (text.size() > most) throw Error(fmt::format("it unpacks to more than {} bytes", most));

@@ -16,6 +16,8 @@ constexpr unsigned kGraceSeconds = 3;
 
 // A signal handler can reach nothing but globals.
 volatile std::sig_atomic_t received = 0;
+volatile std::sig_atomic_t patient = 0;
+std::atomic<int> held = 0;
 std::array<std::atomic<const char*>, 512> temporaries{};
 
 void install(int signal, void (*handler)(int)) {
@@ -43,7 +45,7 @@ extern "C" void note_signal(int signal) {
   const bool again = received != 0;
   received = signal;
   if (again) die_at_once(signal);
-  ::alarm(kGraceSeconds);
+  if (patient == 0) ::alarm(kGraceSeconds);
 }
 
 }  // namespace
@@ -57,10 +59,21 @@ void catch_signals() {
   install(SIGXFSZ, SIG_IGN);
 }
 
+PatientSignals::PatientSignals() { patient = 1; }
+
+PatientSignals::~PatientSignals() {
+  patient = 0;
+  if (received != 0) ::alarm(kGraceSeconds);  // the rest has the usual time
+}
+
+HeldSignals::HeldSignals() { ++held; }
+
+HeldSignals::~HeldSignals() { --held; }
+
 int pending_signal() { return received; }
 
 void check_interrupted() {
-  if (received != 0) throw Interrupted();
+  if (received != 0 && held == 0) throw Interrupted();
 }
 
 void die_of(int signal) {

@@ -11,6 +11,25 @@ namespace sr {
 /// unwinding (it may be waiting for a pipe); registered temporaries are removed all the same.
 void catch_signals();
 
+/// While one lives, a signal waits as long as it takes for what must be finished first (a training step and
+/// its checkpoint); a second signal still ends the process at once.
+class PatientSignals {
+ public:
+  PatientSignals();
+  ~PatientSignals();
+  PatientSignals(const PatientSignals&) = delete;
+  PatientSignals& operator=(const PatientSignals&) = delete;
+};
+
+/// While one lives, check_interrupted throws nothing: for the checkpoint that a signal asks for.
+class HeldSignals {
+ public:
+  HeldSignals();
+  ~HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+};
+
 /// The signal that came, or 0.
 int pending_signal();
 

@@ -14,7 +14,7 @@ namespace sr {
 /// Turns toml++'s tree into ours.
 class TomlReader {
  public:
-  explicit TomlReader(const fs::path& file) : file_(printable(file.string())) {}
+  explicit TomlReader(std::string name) : file_(std::move(name)) {}
 
   TomlValue read(const std::string& text) const {
     try {
@@ -59,18 +59,14 @@ class TomlReader {
 };
 
 TomlValue TomlValue::read(const fs::path& file) {
-  try {
-    const auto text = read_file(file);
-    constexpr size_t kLargest =
-        65536;  // dotted keys nest as deep as they are long, and are freed recursively
-    if (text.size() > kLargest)
-      throw Error(fmt::format("{}: too large for settings", printable(file.string())));
-    return TomlReader(file).read(text);
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
+  const auto name = printable(file.string());
+  return needed_to_start([&] { return parse(read_file(file), name); });
+}
+
+TomlValue TomlValue::parse(const std::string& text, const std::string& name) {
+  constexpr size_t kLargest = 65536;  // dotted keys nest as deep as they are long, and are freed recursively
+  if (text.size() > kLargest) throw UsageError(fmt::format("{}: too large for settings", name));
+  return TomlReader(name).read(text);
 }
 
 void TomlValue::refuse(const std::string& why) const { throw UsageError(fmt::format("{}: {}", place_, why)); }
@@ -133,6 +129,68 @@ TomlValue TomlValue::overlaid(const TomlValue& other, int levels) const {
   result.place_ = other.place_;
   result.value_ = std::move(entries);
   return result;
+}
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\u{:04X}", byte);
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+std::string key_text(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+  });
+  return bare ? key : quoted(key);
+}
+
+}  // namespace
+
+std::string TomlValue::inline_text() const {
+  if (is_text()) return quoted(text());
+  if (const auto* number = std::get_if<double>(&value_)) return number_text(*number);
+  if (const auto* truth = std::get_if<bool>(&value_)) return *truth ? "true" : "false";
+  std::vector<std::string> parts;
+  if (is_list()) {
+    for (const auto& item : list()) parts.push_back(item.inline_text());
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+  }
+  for (const auto& [key, value] : table())
+    parts.push_back(fmt::format("{} = {}", key_text(key), value.inline_text()));
+  return parts.empty() ? "{}" : fmt::format("{{ {} }}", fmt::join(parts, ", "));
+}
+
+void TomlValue::add_sections(const std::string& path, std::string& text) const {
+  for (const auto& [key, value] : table()) {
+    if (!value.is_table()) text += fmt::format("{} = {}\n", key_text(key), value.inline_text());
+  }
+  for (const auto& [key, value] : table()) {
+    if (!value.is_table()) continue;
+    const auto below = path.empty() ? key_text(key) : fmt::format("{}.{}", path, key_text(key));
+    const auto& entries = value.table();
+    const bool plain = entries.empty() || std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+                         return !entry.second.is_table();
+                       });
+    if (plain) text += fmt::format("\n[{}]\n", below);
+    value.add_sections(below, text);
+  }
+}
+
+std::string TomlValue::document() const {
+  std::string text;
+  add_sections("", text);
+  return text;
 }
 
 void refuse_unknown_keys(const TomlValue& table, const std::vector<std::string>& known) {

@@ -19,6 +19,8 @@ class TomlValue {
 
   /// The whole file, a table. Throws UsageError "FILE:LINE: reason".
   static TomlValue read(const fs::path& file);
+  /// Of text; `name` stands for the file. A file's limits hold.
+  static TomlValue parse(const std::string& text, const std::string& name);
 
   bool is_table() const { return std::holds_alternative<Table>(value_); }
   bool is_list() const { return std::holds_alternative<List>(value_); }
@@ -38,8 +40,12 @@ class TomlValue {
   const TomlValue& at(const std::string& key) const;
 
   /// This table with the entries of `other` in place of its own; where both have a table under a key, that
-  /// table's entries are overlaid one by one, what is deeper is replaced as a whole.
-  TomlValue overlaid(const TomlValue& other) const { return overlaid(other, 1); }
+  /// table's entries are overlaid one by one, down to `levels` tables deep; what is deeper is replaced as a
+  /// whole.
+  TomlValue overlaid(const TomlValue& other, int levels = 1) const;
+
+  /// The table as a TOML file that reads back equal: numbers in full, tables of tables under headings.
+  std::string document() const;
 
   /// Throws UsageError "FILE:LINE: why".
   [[noreturn]] void refuse(const std::string& why) const;
@@ -49,7 +55,8 @@ class TomlValue {
   using Value = std::variant<std::string, double, bool, List, Table>;
   template <class T>
   const T& as(const char* what) const;
-  TomlValue overlaid(const TomlValue& other, int levels) const;
+  std::string inline_text() const;
+  void add_sections(const std::string& path, std::string& text) const;
 
   Value value_;
   std::string place_;  ///< "FILE:LINE"

@@ -47,7 +47,7 @@ Tensor EDSR::forward(const Tensor& input) {
   const Tensor mean = at::tensor(config_.mean, input.options()).view({1, -1, 1, 1});
   const Tensor first = conv_first->forward((input - mean) * config_.image_range).to(input.scalar_type());
   Tensor x = first;
-  for (const auto& block : body) x = block->forward(x);
+  for (const auto& block : body) x = run([block](const Tensor& in) { return block->forward(in); }, x);
   x = first + conv_after_body->forward(x);
   // Back to the input's type before the division: range 255 would cost a bfloat16 result its last bits.
   x = conv_last->forward(upsample->forward(x)).to(input.scalar_type());

@@ -13,6 +13,9 @@ namespace {
 
 constexpr size_t shown_complaints = 6;
 
+/// PyTorch has counted batches since version 0.4.1 only, and nothing depends on the count.
+bool may_be_missing(const std::string& key) { return key.ends_with("num_batches_tracked"); }
+
 std::map<std::string, Tensor> tensors_of(const torch::nn::Module& module) {
   std::map<std::string, Tensor> tensors;
   for (const auto& parameter : module.named_parameters()) tensors[parameter.key()] = parameter.value();
@@ -26,6 +29,7 @@ std::vector<std::string> complaints(const std::map<std::string, Tensor>& own, co
   for (const auto& [key, tensor] : own) {
     const auto entry = weights.find(key);
     if (entry == weights.end()) {
+      if (may_be_missing(key)) continue;
       found.push_back(fmt::format("{} is missing", key));
     } else if (entry->second.sizes() != tensor.sizes()) {
       found.push_back(fmt::format("{} is {}, not {}", key, fmt::join(entry->second.sizes(), "x"),
@@ -50,12 +54,20 @@ void check(const std::string& network, std::vector<std::string> found) {
 
 }  // namespace
 
-void fill_module(torch::nn::Module& module, const StateDict& weights,
-                 const std::function<bool(const std::string&)>& spare) {
+void copy_weights(torch::nn::Module& module, const StateDict& weights,
+                  const std::function<bool(const std::string&)>& spare) {
   auto own = tensors_of(module);
   check(module.name(), complaints(own, weights, spare));
   const at::NoGradGuard no_grad;
-  for (auto& [key, tensor] : own) tensor.copy_(weights.at(key));
+  for (auto& [key, tensor] : own) {
+    const auto entry = weights.find(key);
+    if (entry != weights.end()) tensor.copy_(entry->second);
+  }
+}
+
+void fill_module(torch::nn::Module& module, const StateDict& weights,
+                 const std::function<bool(const std::string&)>& spare) {
+  copy_weights(module, weights, spare);
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
   module.eval();
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Filling the networks of quality measures, which only ever run forward.
+// Filling modules with checkpoints' tensors.
 
 #include <functional>
 #include <string>
@@ -9,10 +9,15 @@
 
 namespace sr {
 
-/// Copies `weights`, whose keys are the module's own names, into its parameters and buffers (float32), and
-/// puts it into eval mode without gradients. Keys for which `spare` holds are left aside: what official
-/// checkpoints carry and the module has no use for, or computes by itself. Throws Error that lists missing,
+/// Copies `weights`, whose keys are the module's own names, into its parameters and buffers (float32), which
+/// may be anywhere; whether they learn, and the module's mode, stay as they are. Keys for which `spare` holds
+/// are left aside: what official checkpoints carry and the module has no use for, or computes by itself. A
+/// batch norm's `num_batches_tracked` may be missing, as in PyTorch. Throws Error that lists missing,
 /// unexpected and misshapen keys; nothing is changed then.
+void copy_weights(torch::nn::Module& module, const StateDict& weights,
+                  const std::function<bool(const std::string&)>& spare = {});
+
+/// The same for networks that only ever run forward: puts the module into eval mode without gradients.
 void fill_module(torch::nn::Module& module, const StateDict& weights,
                  const std::function<bool(const std::string&)>& spare = {});
 

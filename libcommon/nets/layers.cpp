@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/autocast.h"
 #include "core/error.h"
 
 namespace sr {
@@ -25,8 +26,13 @@ Conv2d::Conv2d(int64_t in, int64_t out, const ConvOptions& options) : options_(o
 
 Tensor Conv2d::forward(const Tensor& input) const {
   const auto& o = options_;
-  return at::convolution(cast(input), weight, bias, {o.stride, o.stride}, {o.padding, o.padding}, {1, 1},
-                         o.transposed, {0, 0}, o.groups);
+  if (current_arithmetic(input.device()).type == at::kFloat) {
+    return at::convolution(cast(input), weight, bias, {o.stride, o.stride}, {o.padding, o.padding}, {1, 1},
+                           o.transposed, {0, 0}, o.groups);
+  }
+  // autocast on CPUs doesn't know at::convolution
+  return o.transposed ? at::conv_transpose2d(input, weight, bias, o.stride, o.padding, 0, o.groups)
+                      : at::conv2d(input, weight, bias, o.stride, o.padding, 1, o.groups);
 }
 
 void Conv2d::set_precision(at::ScalarType type) {

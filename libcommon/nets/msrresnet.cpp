@@ -32,7 +32,7 @@ MSRResNet::MSRResNet(const MSRResNetConfig& config)
 
 Tensor MSRResNet::forward(const Tensor& input) {
   Tensor x = activate(conv_first->forward(input)).to(input.scalar_type());
-  for (const auto& block : body) x = block->forward(x);
+  for (const auto& block : body) x = run([block](const Tensor& in) { return block->forward(in); }, x);
   for (size_t i = 0; i < upconv.size(); ++i) {
     x = activate(at::pixel_shuffle(upconv[i]->forward(x), factors_[i]));
   }

@@ -155,7 +155,8 @@ std::optional<PoolWindow> NAFNet::window(int64_t level) const {
 
 Tensor NAFNet::run(const Blocks& blocks, Tensor x, int64_t level) const {
   const auto pool = window(level);
-  for (const auto& block : blocks) x = block->forward(x, pool);
+  for (const auto& block : blocks)
+    x = Network::run([block, pool](const Tensor& in) { return block->forward(in, pool); }, x);
   return x;
 }
 

@@ -10,6 +10,7 @@
 #include "nets/layers.h"
 #include "nets/msrresnet.h"
 #include "nets/nafnet.h"
+#include "nets/recomputed.h"
 #include "nets/rrdbnet.h"
 #include "nets/srvgg.h"
 #include "nets/swinir.h"
@@ -84,6 +85,10 @@ void set_precision(Network& network, at::ScalarType type) {
   for (const auto& module : network.modules(/*include_self=*/false)) {
     if (const auto layer = std::dynamic_pointer_cast<WeightLayer>(module)) layer->set_precision(type);
   }
+}
+
+Tensor Network::run(const std::function<Tensor(const Tensor&)>& part, const Tensor& input) const {
+  return recomputing_ && at::GradMode::is_enabled() ? recomputed(part, input) : part(input);
 }
 
 std::shared_ptr<Network> make_network(const StateDict& checkpoint) {

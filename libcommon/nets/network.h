@@ -1,6 +1,7 @@
 #pragma once
 // What every image-to-image network offers, and how one is made from a checkpoint's tensors.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,8 +37,17 @@ class Network : public torch::nn::Module {
  public:
   virtual Tensor forward(const Tensor& input) = 0;
   virtual NetworkShape shape() const = 0;
+  /// Gradient checkpointing: blocks are reckoned again in the backward pass instead of kept.
+  void set_recomputing(bool on) { recomputing_ = on; }
   /// True for a buffer of official checkpoints that this network computes by itself.
   virtual bool recomputes(const std::string& /*key*/) const { return false; }
+
+ protected:
+  /// part(input), recomputed or not.
+  Tensor run(const std::function<Tensor(const Tensor&)>& part, const Tensor& input) const;
+
+ private:
+  bool recomputing_ = false;
 };
 
 /// Builds the network whose keys and shapes these are, and fills it (eval mode, float32, no gradients).

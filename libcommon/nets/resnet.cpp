@@ -1,11 +1,12 @@
 #include "nets/resnet.h"
 
+#include <algorithm>
+
 #include "nets/feature_maps.h"
 
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-5;
 constexpr int64_t expansion = 4;
 
 NormedConv register_pair(torch::nn::Module& parent, const std::string& conv, const std::string& norm,
@@ -18,17 +19,6 @@ NormedConv register_pair(torch::nn::Module& parent, const std::string& conv, con
 
 }  // namespace
 
-BatchNorm::BatchNorm(int64_t features)
-    : weight(register_parameter("weight", torch::ones({features}))),
-      bias(register_parameter("bias", torch::zeros({features}))),
-      running_mean(register_buffer("running_mean", torch::zeros({features}))),
-      running_var(register_buffer("running_var", torch::ones({features}))) {}
-
-Tensor BatchNorm::forward(const Tensor& input) const {
-  return at::batch_norm(input, weight, bias, running_mean, running_var, /*training=*/false, 0, norm_epsilon,
-                        /*cudnn_enabled=*/true);
-}
-
 Tensor NormedConv::forward(const Tensor& input) const {
   const Tensor x = convolve(*conv, input);
   return norm ? norm->forward(x) : x;
@@ -38,7 +28,7 @@ void NormedConv::fold() {
   if (!norm) return;
   const at::NoGradGuard no_grad;
   const Tensor factor =
-      norm->weight.to(at::kDouble) / (norm->running_var.to(at::kDouble) + norm_epsilon).sqrt();
+      norm->weight.to(at::kDouble) / (norm->running_var.to(at::kDouble) + BatchNorm::epsilon).sqrt();
   conv->weight.mul_(factor.to(at::kFloat).view({-1, 1, 1, 1}));
   conv->bias = (norm->bias - norm->running_mean * factor).to(at::kFloat);
   norm.reset();
@@ -63,11 +53,11 @@ void ResNetBottleneck::fold() {
   for (NormedConv* pair : {&reduce_, &conv_, &expand_, &shortcut_}) pair->fold();
 }
 
-ResNet::ResNet(const std::vector<int64_t>& depths)
-    : stem_(register_pair(*this, "conv1", "bn1", 3, channels[0], 7, 2)) {
-  int64_t in = channels[0];
+ResNet::ResNet(const std::vector<int64_t>& depths, int64_t width)
+    : stem_(register_pair(*this, "conv1", "bn1", 3, width, 7, 2)) {
+  int64_t in = width;
   for (size_t level = 0; level < depths.size(); ++level) {
-    const int64_t out = channels.at(level + 1);
+    const int64_t out = expansion * width << level;
     auto& blocks = layers_.emplace_back();
     for (int64_t i = 0; i < depths[level]; ++i) {
       blocks.push_back(std::make_shared<ResNetBottleneck>(i == 0 ? in : out, out / expansion,
@@ -78,11 +68,11 @@ ResNet::ResNet(const std::vector<int64_t>& depths)
   }
 }
 
-std::vector<Tensor> ResNet::features(const Tensor& image) const {
+std::vector<Tensor> ResNet::features(const Tensor& image, size_t levels) const {
   std::vector<Tensor> found{relu_in_place(stem_.forward(channels_last(image)))};
   Tensor x = at::max_pool2d(found[0], {3, 3}, {2, 2}, {1, 1});
-  for (const auto& layer : layers_) {
-    for (const auto& block : layer) x = block->forward(x);
+  for (size_t level = 0; level < std::min(levels, layers_.size()); ++level) {
+    for (const auto& block : layers_[level]) x = block->forward(x);
     found.push_back(x);
   }
   return found;
@@ -95,8 +85,6 @@ void ResNet::fold() {
   }
 }
 
-bool spare_in_resnet(const std::string& key) {
-  return key.ends_with("num_batches_tracked") || key.starts_with("fc.");
-}
+bool spare_in_resnet(const std::string& key) { return key.starts_with("fc."); }
 
 }  // namespace sr

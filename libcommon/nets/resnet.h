@@ -2,24 +2,19 @@
 // ResNet with bottleneck blocks (50, 101, 152), names and strides as torchvision has them (the 3x3
 // convolution carries the stride), which timm's `resnet50` shares. Paper: He et al., "Deep Residual Learning
 // for Image Recognition", CVPR 2016. Code held against: timm/models/resnet.py resnet50, features_only
-// (0.9.16).
+// (0.9.16), and torchvision/models/resnet.py (0.14.1).
+//
+// Weights are zero until they are loaded. A new network is in training mode, where its normalisations use and
+// follow each batch's statistics; loading (fill_module.h) puts it into eval mode.
 
 #include <array>
 #include <memory>
 #include <vector>
 
+#include "nets/batch_norm.h"
 #include "nets/layers.h"
 
 namespace sr {
-
-/// Batch normalisation by running statistics (buffers `running_mean`, `running_var`); epsilon 1e-5.
-class BatchNorm : public torch::nn::Module {
- public:
-  explicit BatchNorm(int64_t features);
-  Tensor forward(const Tensor& input) const;
-
-  Tensor weight, bias, running_mean, running_var;
-};
 
 /// A convolution without bias and the normalisation after it; two children of whoever holds the pair.
 struct NormedConv {
@@ -46,10 +41,12 @@ class ResNet : public torch::nn::Module {
  public:
   static constexpr std::array<int64_t, 5> channels = {64, 256, 512, 1024, 2048};  ///< of the five features
 
-  explicit ResNet(const std::vector<int64_t>& depths = {3, 4, 6, 3});
+  /// `width`: channels after the first convolution; `channels` are for 64.
+  explicit ResNet(const std::vector<int64_t>& depths = {3, 4, 6, 3}, int64_t width = channels[0]);
   /// Five features of an image [N,3,H,W] (normalised by ImageNet's mean and deviation): after the first
-  /// convolution and its ReLU, and after each of the four layers; sides are 1/2 to 1/32, rounded up.
-  std::vector<Tensor> features(const Tensor& image) const;
+  /// convolution and its ReLU, and after each of the four layers (fewer if only `levels` of these are
+  /// wanted); sides are 1/2 to 1/32, rounded up.
+  std::vector<Tensor> features(const Tensor& image, size_t levels = 4) const;
   /// Folds every normalisation into its convolution. For inference only: names and weights are no longer
   /// those of a checkpoint.
   void fold();
@@ -59,8 +56,7 @@ class ResNet : public torch::nn::Module {
   std::vector<std::vector<std::shared_ptr<ResNetBottleneck>>> layers_;
 };
 
-/// True for keys that ResNet checkpoints have and `ResNet` has not: step counts of the normalisations and the
-/// classifier.
+/// True for keys that ResNet checkpoints have and `ResNet` has not: the classifier's.
 bool spare_in_resnet(const std::string& key);
 
 }  // namespace sr

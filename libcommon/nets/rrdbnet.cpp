@@ -1,9 +1,11 @@
 #include "nets/rrdbnet.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <numeric>
 
 #include "core/error.h"
+#include "nets/draw.h"
 #include "nets/keys.h"
 #include "nets/receptive.h"
 
@@ -66,6 +68,15 @@ Tensor ResidualDenseBlock::forward(const Tensor& input) const {
   return at::add(input, conv5->forward(at::cat({x, x1, x2, x3, x4}, 1)), residual_scale);
 }
 
+void ResidualDenseBlock::draw(const at::Generator& generator) {
+  const at::NoGradGuard no_grad;
+  for (const auto& conv : {conv1, conv2, conv3, conv4, conv5}) {
+    const auto inputs = static_cast<double>(conv->weight.numel() / conv->weight.size(0));
+    conv->weight.normal_(0, 0.1 * std::sqrt(2 / inputs), generator);
+    conv->bias.zero_();
+  }
+}
+
 RRDB::RRDB(const RRDBNetConfig& config)
     : rdb1(register_module("rdb1", std::make_shared<ResidualDenseBlock>(config))),
       rdb2(register_module("rdb2", std::make_shared<ResidualDenseBlock>(config))),
@@ -73,6 +84,10 @@ RRDB::RRDB(const RRDBNetConfig& config)
 
 Tensor RRDB::forward(const Tensor& input) const {
   return at::add(input, rdb3->forward(rdb2->forward(rdb1->forward(input))), residual_scale);
+}
+
+void RRDB::draw(const at::Generator& generator) {
+  for (const auto& block : {rdb1, rdb2, rdb3}) block->draw(generator);
 }
 
 RRDBNet::RRDBNet(const RRDBNetConfig& config) : config_(config) {
@@ -109,20 +124,33 @@ Tensor RRDBNet::enlarge(const Tensor& features, size_t step) const {
   return activate(conv.forward(x), config_.activation);
 }
 
-Tensor RRDBNet::forward(const Tensor& input) {
+Tensor RRDBNet::embed(const Tensor& image) const {
   const int64_t factor = config_.unshuffle;
-  if (input.size(2) % factor != 0 || input.size(3) % factor != 0) {
+  if (image.size(2) % factor != 0 || image.size(3) % factor != 0) {
     throw Error(fmt::format("RRDBNet x{} takes images whose sides divide by {}, not {}x{}", config_.scale(),
-                            factor, input.size(3), input.size(2)));
+                            factor, image.size(3), image.size(2)));
   }
-  const auto type = input.scalar_type();  // of the trunk, whatever the weights'
-  const Tensor first = conv_first->forward(factor > 1 ? at::pixel_unshuffle(input, factor) : input).to(type);
-  Tensor x = first;
-  for (const auto& block : body) x = block->forward(x);
-  x = first + conv_body->forward(x);
+  const Tensor first = conv_first->forward(factor > 1 ? at::pixel_unshuffle(image, factor) : image);
+  return first.to(image.scalar_type());  // the trunk's, whatever the weights'
+}
+
+Tensor RRDBNet::reconstruct(const Tensor& first, const Tensor& last) const {
+  Tensor x = first + conv_body->forward(last);
   for (size_t step = 0; step < conv_up.size(); ++step) x = enlarge(x, step);
   x = activate(conv_hr->forward(x), config_.activation);
-  return conv_last->forward(x).to(type);
+  return conv_last->forward(x).to(first.scalar_type());
+}
+
+Tensor RRDBNet::forward(const Tensor& input) {
+  const Tensor first = embed(input);
+  Tensor x = first;
+  for (const auto& block : body) x = run([block](const Tensor& in) { return block->forward(in); }, x);
+  return reconstruct(first, x);
+}
+
+void RRDBNet::draw(const at::Generator& generator) {
+  draw_defaults(*this, generator);
+  for (const auto& block : body) block->draw(generator);
 }
 
 NetworkShape RRDBNet::shape() const {

@@ -44,6 +44,8 @@ class ResidualDenseBlock : public torch::nn::Module {
   explicit ResidualDenseBlock(const RRDBNetConfig& config);
   /// [N,features,H,W] -> the same, in the input's type.
   Tensor forward(const Tensor& input) const;
+  /// As BasicSR begins: normal by He's rule, a tenth of it; biases 0.
+  void draw(const at::Generator& generator);
 
   std::shared_ptr<Conv2d> conv1, conv2, conv3, conv4, conv5;
 
@@ -56,6 +58,7 @@ class RRDB : public torch::nn::Module {
  public:
   explicit RRDB(const RRDBNetConfig& config);
   Tensor forward(const Tensor& input) const;
+  void draw(const at::Generator& generator);
 
   std::shared_ptr<ResidualDenseBlock> rdb1, rdb2, rdb3;
 };
@@ -67,7 +70,14 @@ class RRDBNet : public Network {
   /// The input's sides must divide by `unshuffle`; throws Error otherwise.
   Tensor forward(const Tensor& input) override;
   NetworkShape shape() const override;
+  /// As BasicSR begins: the dense blocks small, all else as PyTorch.
+  void draw(const at::Generator& generator);
   const RRDBNetConfig& config() const { return config_; }
+
+  /// What stands before the body: image -> features. Throws Error where the sides don't divide.
+  Tensor embed(const Tensor& image) const;
+  /// What stands after it: `first` from `embed`, `last` from the body -> image.
+  Tensor reconstruct(const Tensor& first, const Tensor& last) const;
 
   std::shared_ptr<Conv2d> conv_first;
   std::vector<std::shared_ptr<RRDB>> body;

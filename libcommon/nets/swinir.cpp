@@ -180,7 +180,8 @@ Tensor SwinIR::deep_features(const Tensor& shallow) {
     x = x + absolute_pos_embed_.view({1, height, width, -1});
   }
   x = at::dropout(x, config_.drop_rate, is_training());
-  for (const auto& group : layers_) x = group->forward(x, windows);
+  for (const auto& group : layers_)
+    x = run([group, windows](const Tensor& in) { return group->forward(in, windows); }, x);
   return residual_convs(conv_after_body_, norm_->forward(x).permute({0, 3, 1, 2}));
 }
 

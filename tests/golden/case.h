@@ -114,11 +114,16 @@ void add_transformers_handlers(Handlers& handlers);  // quality_transformers.cpp
 void add_perceptual_handlers(Handlers& handlers);    // quality_perceptual.cpp: lpips, dists
 void add_fid_handlers(Handlers& handlers);           // quality_fid.cpp: fid_inception, frechet
 void add_correlation_handlers(Handlers& handlers);   // quality_correlation.cpp: correlation
+void add_loss_handlers(Handlers& handlers);          // losses.cpp: PixelLoss ... LDL, VGGFeatures
+void add_trainstep_handlers(Handlers& handlers);     // trainstep.cpp: TrainStep
 void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
 void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
 void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula
 void add_image_files(FileHandlers& handlers);        // images.cpp: bicubic_x4.tsv
 void add_picture_files(
     FileHandlers& handlers);  // pictures.cpp: cases.json (whole pictures, real checkpoints)
+
+/// discriminators.cpp: UNetDiscriminatorSN ... SeD_U, CLIP_Semantic_extractor, ResNet50
+void add_discriminator_handlers(Handlers& handlers);
 
 }  // namespace golden

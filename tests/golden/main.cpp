@@ -34,6 +34,7 @@ class Runner {
   explicit Runner(Arguments arguments) : arguments_(std::move(arguments)) {
     add_image_handlers(handlers_);
     add_network_handlers(handlers_);
+    add_discriminator_handlers(handlers_);
     add_kernel_handlers(handlers_);
     add_noise_handlers(handlers_);
     add_bsrgan_handlers(handlers_);
@@ -44,6 +45,8 @@ class Runner {
     add_perceptual_handlers(handlers_);
     add_fid_handlers(handlers_);
     add_correlation_handlers(handlers_);
+    add_loss_handlers(handlers_);
+    add_trainstep_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);

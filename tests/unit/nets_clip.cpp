@@ -77,7 +77,7 @@ TEST_CASE("CLIP comes out of a half-precision file with all that goes with one")
   for (const auto& entry : blank.named_parameters())
     file["clip_model." + entry.key()] = at::rand_like(entry.value()).to(at::kHalf);
   for (const auto& entry : blank.named_buffers())
-    file["clip_model." + entry.key()] = at::rand_like(entry.value());
+    file["clip_model." + entry.key()] = at::rand_like(entry.value(), at::kFloat);
   for (const char* number :
        {"input_resolution", "context_length", "vocab_size", "visual.bn1.num_batches_tracked"})
     file["clip_model." + std::string(number)] = at::scalar_tensor(1, at::kLong);

@@ -1,0 +1,68 @@
+#include "nets/patchgan.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "nets/draw.h"
+
+namespace sr {
+namespace {
+
+using Norm = DiscriminatorConfig::PatchNorm;
+
+constexpr int64_t most_channels = 512;
+constexpr double deviation = 0.02;
+
+}  // namespace
+
+Tensor PatchGAN::Stage::forward(const Tensor& input) const {
+  const Tensor x = spectral ? spectral->forward(input) : conv->forward(input);
+  if (batch) return batch->forward(x);
+  return instance ? instance_norm(x) : x;
+}
+
+PatchGAN::Stage PatchGAN::make_stage(torch::nn::Module& parent, int64_t in, int64_t out, int64_t stride,
+                                     bool normalised) {
+  const Norm norm = config().norm;
+  const bool spectral = norm == Norm::spectral || norm == Norm::batch_spectral;
+  const bool batch = norm == Norm::batch || norm == Norm::batch_spectral;
+  const std::string name = fmt::format("child{}", stages_.size());
+  auto child = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const ConvOptions options{.kernel = 4, .stride = stride, .padding = 2};
+  Stage stage;
+  if (spectral)
+    stage.spectral = child->register_module("0", std::make_shared<SpectralConv2d>(in, out, options));
+  else
+    stage.conv = child->register_module("0", std::make_shared<Conv2d>(in, out, options));
+  if (normalised && batch) stage.batch = child->register_module("1", std::make_shared<BatchNorm>(out));
+  stage.instance = normalised && norm == Norm::instance;
+  return stage;
+}
+
+PatchGAN::PatchGAN(const DiscriminatorConfig& config) : Discriminator(config) {
+  if (config.layers < 1) throw Error("a PatchGAN has one layer at least");
+  auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
+  int64_t channels = config.width;
+  stages_.push_back(make_stage(*model, config.in_channels, channels, 2, /*normalised=*/false));
+  for (int64_t n = 1; n <= config.layers; ++n) {
+    const int64_t out = std::min(2 * channels, most_channels);
+    stages_.push_back(make_stage(*model, channels, out, n < config.layers ? 2 : 1, /*normalised=*/true));
+    channels = out;
+  }
+  stages_.push_back(make_stage(*model, channels, 1, 1, /*normalised=*/false));
+}
+
+Tensor PatchGAN::forward(const Tensor& image, const Tensor&) {
+  check_image(image);
+  Tensor x = stages_.front().forward(image);
+  for (size_t i = 1; i < stages_.size(); ++i) x = stages_[i].forward(leaky_relu_in_place(x, leaky_slope));
+  return x;
+}
+
+void PatchGAN::draw(const at::Generator& generator) {
+  draw_defaults(*this, generator);
+  draw_normal(*this, deviation, generator);
+}
+
+}  // namespace sr

@@ -1,0 +1,91 @@
+#include "nets/semantics.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "nets/clip.h"
+#include "nets/fill_module.h"
+#include "nets/keys.h"
+
+namespace sr {
+namespace {
+
+/// Images in [0,1] by the mean and deviation of ImageNet.
+Tensor imagenet_normalised(const Tensor& images) {
+  const auto options = images.options().requires_grad(false);
+  const Tensor mean = torch::tensor({0.485F, 0.456F, 0.406F}, options).view({1, 3, 1, 1});
+  const Tensor deviation = torch::tensor({0.229F, 0.224F, 0.225F}, options).view({1, 3, 1, 1});
+  return (images - mean) / deviation;
+}
+
+/// Blocks of each of the four layers.
+std::vector<int64_t> resnet_depths(const StateDict& weights) {
+  std::vector<int64_t> depths;
+  for (int layer = 1; layer <= 4; ++layer)
+    depths.push_back(static_cast<int64_t>(keys::children(weights, fmt::format("layer{}.", layer)).size()));
+  return depths;
+}
+
+void adopt_children(torch::nn::Module& parent, const torch::nn::Module& of) {
+  for (const auto& child : of.named_children()) parent.register_module(child.key(), child.value());
+}
+
+}  // namespace
+
+SemanticExtractor::SemanticExtractor(int level) : level_(level) {
+  if (level < 1 || level > 4)
+    throw Error(fmt::format("semantics come from level 1, 2, 3 or 4 of a network, not {}", level));
+}
+
+void SemanticExtractor::check(const Tensor& images) const {
+  const bool fits =
+      images.dim() == 4 && images.size(1) == 3 && images.size(2) >= stride() && images.size(3) >= stride();
+  if (fits) return;
+  throw Error(fmt::format("semantics are of images [N,3,H,W] of {0}x{0} at least, not [{1}]", stride(),
+                          fmt::join(images.sizes(), ",")));
+}
+
+ClipSemantics::ClipSemantics(std::shared_ptr<ModifiedResNet> tower, int level)
+    : SemanticExtractor(level), tower_(std::move(tower)) {
+  adopt_children(*this, *tower_);
+}
+
+int64_t ClipSemantics::channels() const {
+  return tower_->config().channels(static_cast<size_t>(level() - 1));
+}
+
+Tensor ClipSemantics::forward(const Tensor& images) const {
+  check(images);
+  return tower_->features(clip_normalised(images), static_cast<size_t>(level())).back();
+}
+
+ResNetSemantics::ResNetSemantics(std::shared_ptr<ResNet> network, int level, int64_t width)
+    : SemanticExtractor(level), network_(std::move(network)), width_(width) {
+  adopt_children(*this, *network_);
+}
+
+int64_t ResNetSemantics::channels() const { return 2 * width_ << level(); }
+
+Tensor ResNetSemantics::forward(const Tensor& images) const {
+  check(images);
+  return network_->features(imagenet_normalised(images), static_cast<size_t>(level())).back();
+}
+
+std::shared_ptr<SemanticExtractor> make_semantics(const SemanticsConfig& config,
+                                                  const StateDict& checkpoint) {
+  if (config.source == SemanticsConfig::Source::clip) {
+    const auto clip = make_clip(checkpoint);
+    auto tower = std::dynamic_pointer_cast<ModifiedResNet>(clip->visual);
+    if (!tower) throw Error("semantics come from CLIP's RN50, and these weights are a vision transformer's");
+    return std::make_shared<ClipSemantics>(std::move(tower), config.level);
+  }
+  const auto width = keys::extent(checkpoint, "conv1.weight", 0);
+  auto network = std::make_shared<ResNet>(resnet_depths(checkpoint), width);
+  fill_module(*network, checkpoint, spare_in_resnet);
+  auto semantics = std::make_shared<ResNetSemantics>(std::move(network), config.level, width);
+  semantics->eval();
+  return semantics;
+}
+
+}  // namespace sr

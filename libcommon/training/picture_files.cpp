@@ -1,0 +1,126 @@
+#include "training/picture_files.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "core/error.h"
+#include "image/encode.h"
+#include "image/picture.h"
+
+namespace sr {
+namespace {
+
+bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }
+
+/// By name, since a broken picture should be told, not passed over; else by content.
+bool is_picture(const fs::path& path) {
+  auto extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  return extension == ".bmp" || extension == ".gif" || Format::of_name(path).has_value() ||
+         looks_like_picture(path);
+}
+
+/// The names of the pictures below `folder`.
+void walk(const fs::path& folder, const fs::path& below, std::vector<fs::path>& names) {
+  boost::system::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const auto& path = at->path();
+    if (is_hidden(path)) continue;
+    if (is_folder(path)) {
+      if (!fs::is_symlink(path)) walk(path, below / path.filename(), names);  // a link could lead back here
+    } else if (is_picture(path)) {
+      names.push_back(below / path.filename());
+    }
+  }
+  if (error) throw UsageError(fmt::format("{}: {}", printable(folder.string()), error.message()));
+}
+
+std::vector<fs::path> names_below(const fs::path& folder) {
+  std::vector<fs::path> names;
+  walk(folder, "", names);
+  std::sort(names.begin(), names.end(),
+            [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
+  if (names.empty()) throw UsageError(fmt::format("{}: no pictures in it", printable(folder.string())));
+  return names;
+}
+
+std::string without_extension(fs::path name) { return name.replace_extension().string(); }
+
+/// LR pictures by their names, with and without extension.
+class Partners {
+ public:
+  Partners(const fs::path& folder, int scale) : folder_(folder), scale_(scale) {
+    for (const auto& name : names_below(folder)) {
+      names_.emplace(name.string(), name);
+      names_.emplace(without_extension(name), name);
+    }
+  }
+
+  fs::path of(const fs::path& hr, const fs::path& name) const {
+    const auto stem = without_extension(name);
+    for (const auto& wanted : {name.string(), stem, fmt::format("{}x{}", stem, scale_)}) {
+      const auto found = names_.find(wanted);
+      if (found != names_.end()) return folder_ / found->second;
+    }
+    throw UsageError(
+        fmt::format("{}: {} has no LR picture for it", printable(hr.string()), printable(folder_.string())));
+  }
+
+ private:
+  fs::path folder_;
+  int scale_;
+  std::map<std::string, fs::path> names_;
+};
+
+void require_exists(const fs::path& path) {
+  if (!path_exists(path))
+    throw UsageError(fmt::format("{}: No such file or directory", printable(path.string())));
+}
+
+void add_alone(const fs::path& root, SourceFiles& files) {
+  require_exists(root);
+  if (!is_folder(root)) return files.hr.push_back(root);
+  for (const auto& name : names_below(root)) files.hr.push_back(root / name);
+}
+
+void add_pairs(const fs::path& hr, const fs::path& lr, int scale, SourceFiles& files) {
+  require_exists(hr);
+  require_exists(lr);
+  if (is_folder(hr) != is_folder(lr)) {
+    throw UsageError(fmt::format("{} and {}: a pair is two files or two folders", printable(hr.string()),
+                                 printable(lr.string())));
+  }
+  if (!is_folder(hr)) {
+    files.hr.push_back(hr);
+    files.lr.push_back(lr);
+    return;
+  }
+  const Partners partners(lr, scale);
+  for (const auto& name : names_below(hr)) {
+    files.hr.push_back(hr / name);
+    files.lr.push_back(partners.of(files.hr.back(), name));
+  }
+}
+
+}  // namespace
+
+SourceFiles find_files(const TrainingSource& source, int scale) {
+  if (source.hr.empty()) throw UsageError("a training source without HR pictures");
+  if (!source.lr.empty() && source.lr.size() != source.hr.size()) {
+    throw UsageError(fmt::format("{} HR folders with {} LR folders: each needs its own", source.hr.size(),
+                                 source.lr.size()));
+  }
+  SourceFiles files;
+  for (size_t i = 0; i < source.hr.size(); i++) {
+    if (source.lr.empty()) {
+      add_alone(source.hr[i], files);
+    } else {
+      add_pairs(source.hr[i], source.lr[i], scale, files);
+    }
+  }
+  return files;
+}
+
+}  // namespace sr

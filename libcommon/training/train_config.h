@@ -1,0 +1,89 @@
+#pragma once
+// The settings of a training run, as presets (share/presets/train-*.toml) write them.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nets/discriminator.h"
+#include "nets/feat_d.h"
+#include "nets/semantics.h"
+#include "training/data_config.h"
+#include "training/gan_loss.h"
+#include "training/generator.h"
+#include "training/ldl_loss.h"
+#include "training/optimiser.h"
+#include "training/perceptual_loss.h"
+#include "training/pixel_loss.h"
+#include "training/relativistic_loss.h"
+#include "training/schedule.h"
+
+namespace sr {
+
+/// Which losses there are, each with its weight.
+struct LossConfig {
+  std::optional<PixelLoss> pixel;
+  std::optional<PerceptualLossConfig> perceptual;
+  std::string perceptual_weights = "vgg19";  ///< a checkpoint, or its name in the catalogue
+  std::optional<GanLoss> gan;
+  std::optional<RelativisticLoss::Mean> relativistic;  ///< the GAN loss is relative to the other kind's mean
+  std::optional<LdlLoss> ldl;
+  std::optional<double> feat_d, tg_d, clipiqa;  ///< weights
+
+  /// Something is trained against the generator.
+  bool adversarial() const { return gan || feat_d || tg_d; }
+  /// Something looks through CLIP.
+  bool sees_clip() const { return feat_d || tg_d || clipiqa; }
+};
+
+struct OptimiserConfig {
+  AdamConfig adam;
+  Schedule schedule;
+  double clip_norm = 0;  ///< the longest gradient; 0: any
+};
+
+struct ValidationConfig {
+  std::int64_t every = 5000;     ///< iterations; 0: never
+  std::vector<fs::path> hr, lr;  ///< folders of pairs; without `lr` bicubic LR pictures are made
+  std::string protocol = "sed";  ///< see sr-metrics
+  std::int64_t samples = 4;      ///< pictures kept of each validation
+};
+
+struct TrainConfig {
+  std::int64_t iterations = 1000;
+  std::uint64_t seed = 0;
+
+  GeneratorConfig generator;
+  std::string generator_start;  ///< a checkpoint to begin with, or its name; empty: drawn
+  std::optional<DiscriminatorConfig> discriminator;
+  std::string discriminator_start;
+  SemanticsConfig semantics;  ///< of SeD's discriminators and Se-RRDB
+  std::string semantics_weights = "CLIP-RN50";
+  bool semantics_train_mode = true;        ///< batch statistics, as the official script leaves it
+  std::string clip_weights = "CLIP-RN50";  ///< of feat_d, tg_d and clipiqa
+  FeatDConfig feat_d;
+  PromptPairsConfig prompts;
+  std::string sfd_start;  ///< a checkpoint of both to begin with
+
+  LossConfig loss;
+  OptimiserConfig generator_optimiser, discriminator_optimiser;
+  double ema = 0.999;         ///< decay of the averaged generator; 0: none
+  std::int64_t gan_from = 0;  ///< adversarial losses count from this iteration on
+
+  DataConfig data;
+  std::int64_t accumulate = 1;  ///< parts that a rank's batch is taken in
+  bool checkpointing = false;   ///< activations are reckoned again in the backward pass
+
+  ValidationConfig validation;
+  std::int64_t checkpoint_every = 1000, keep = 3;
+  std::int64_t log_every = 10;
+};
+
+/// `table` is the whole of the settings. Throws UsageError that names the line of what is wrong.
+TrainConfig read_train_config(const TomlValue& table);
+
+/// A preset's table: train-NAME.toml of the folder `presets`, or a .toml file, over what it `extends`. Throws
+/// UsageError.
+TomlValue read_train_preset(const std::string& name_or_file, const fs::path& presets);
+
+}  // namespace sr

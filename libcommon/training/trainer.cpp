@@ -1,0 +1,296 @@
+#include "training/trainer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "core/autocast.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "nets/keys.h"
+#include "training/checkpoint.h"
+#include "training/gradients.h"
+
+namespace sr {
+namespace {
+
+at::Generator generator_of(std::uint64_t seed, const std::string& purpose) {
+  return at::make_generator<at::CPUGeneratorImpl>(RandomStream(seed, "training", purpose).bits(0));
+}
+
+StateDict named_tensors(const torch::nn::Module& module) {
+  StateDict tensors;
+  for (const auto& entry : module.named_parameters()) tensors[entry.key()] = entry.value().detach();
+  for (const auto& entry : module.named_buffers()) tensors[entry.key()] = entry.value();
+  return tensors;
+}
+
+void require_gradients(const NamedParameters& parameters, bool wanted) {
+  for (const auto& [name, parameter] : parameters) parameter.requires_grad_(wanted);
+}
+
+/// Fills a network to train from a published checkpoint of any key vocabulary.
+void start_from(Network& network, const StateDict& checkpoint, const std::string& name) {
+  const auto known = make_network(checkpoint);
+  try {
+    copy_state(named_tensors(*known), named_tensors(network), name);
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("generator.start: {}", error.what()));
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const TrainingWeights& weights,
+                 ProcessGroup* group)
+    : config_(config), arithmetic_(arithmetic), group_(group), draws_(generator_of(config.seed, "weights")) {
+  const bool se_rrdb = std::holds_alternative<SeRRDBConfig>(config_.generator);
+  const bool semantic = config_.discriminator && config_.discriminator->semantic();
+  if (se_rrdb || semantic) {
+    semantics_ = make_semantics(config_.semantics, weights.load(config_.semantics_weights));
+    semantics_->to(arithmetic_.device);
+    semantics_->train(config_.semantics_train_mode);
+  }
+  make_generator_parts(weights);
+  if (config_.loss.perceptual) {
+    perceptual_ = std::make_unique<PerceptualLoss>(*config_.loss.perceptual,
+                                                   weights.load(config_.loss.perceptual_weights));
+    perceptual_->to(arithmetic_.device);
+    perceptual_->set_precision(arithmetic_.type);
+  }
+  if (config_.discriminator) make_discriminator_parts(weights);
+  if (config_.loss.sees_clip()) make_sfd_parts(weights);
+}
+
+// --- parts -------------------------------------------------------------------------------------------------
+
+void Trainer::make_generator_parts(const TrainingWeights& weights) {
+  if (auto* se_rrdb = std::get_if<SeRRDBConfig>(&config_.generator)) {
+    se_rrdb->fusion.channels = semantics_->channels();
+    se_rrdb->fusion.stride = semantics_->stride();
+  }
+  generator_ = make_generator(config_.generator, draws_, semantics_);
+  if (!config_.generator_start.empty())
+    start_from(*generator_, weights.load(config_.generator_start), config_.generator_start);
+  generator_->set_recomputing(config_.checkpointing);
+  generator_->to(arithmetic_.device);
+  parameters_ = all_parameters(*generator_);
+  optimiser_ = std::make_unique<Adam>(parameters_, config_.generator_optimiser.adam);
+  if (group_ != nullptr) reducer_ = std::make_unique<GradientReducer>(*group_, parameters_);
+  if (config_.ema > 0) {
+    ema_ = std::make_unique<Ema>(parameters_, config_.ema);
+    average_ = make_generator(config_.generator, draws_, semantics_);
+    average_->to(arithmetic_.device);
+    average_->eval();
+    for (auto& entry : average_->named_parameters()) {
+      entry.value().requires_grad_(false);
+      entry.value().set_data(ema_->find(entry.key()));
+    }
+  }
+  result_ = ema_ ? ema_->state() : named_tensors(*generator_);
+}
+
+void Trainer::make_discriminator_parts(const TrainingWeights& weights) {
+  auto config = *config_.discriminator;
+  if (config.semantic()) {
+    config.fusion.channels = semantics_->channels();
+    config.fusion.stride = semantics_->stride();
+  }
+  const auto network = make_discriminator(config);
+  {
+    const at::NoGradGuard no_grad;
+    network->draw(draws_);
+  }
+  if (!config_.discriminator_start.empty())
+    copy_state(weights.load(config_.discriminator_start), named_tensors(*network),
+               config_.discriminator_start);
+  add_opponent("discriminator", std::make_unique<GanAdversary>(network, config_.loss, arithmetic_));
+}
+
+void Trainer::make_sfd_parts(const TrainingWeights& weights) {
+  const auto clip = make_clip(weights.load(config_.clip_weights));
+  clip->to(arithmetic_.device);
+  eyes_ = std::make_shared<const FrozenClip>(*clip);
+  if (config_.loss.clipiqa)
+    clipiqa_ = std::make_unique<ClipIqaLoss>(*clip, ClipTokenizer(weights.find("clip-vocabulary")));
+  if (!config_.loss.feat_d && !config_.loss.tg_d) return;
+  config_.feat_d.channels = eyes_->channels();
+  config_.prompts.width = clip->text_config().width;
+  sfd_ = std::make_shared<SfdDiscriminators>(config_.feat_d, config_.prompts);
+  {
+    const at::NoGradGuard no_grad;
+    sfd_->feat_d->draw(draws_);
+    sfd_->tg_d->draw(draws_);
+  }
+  if (!config_.sfd_start.empty())
+    copy_state(weights.load(config_.sfd_start), named_tensors(*sfd_), config_.sfd_start);
+  add_opponent("sfd", std::make_unique<SfdAdversary>(sfd_, clip, eyes_, config_.loss, arithmetic_));
+}
+
+void Trainer::add_opponent(std::string name, std::unique_ptr<Adversary> adversary) {
+  auto& module = adversary->module();
+  module.to(arithmetic_.device);
+  module.train();
+  Opponent opponent{std::move(adversary), all_parameters(module), nullptr, nullptr, std::move(name)};
+  require_gradients(opponent.parameters, true);
+  opponent.optimiser = std::make_unique<Adam>(opponent.parameters, config_.discriminator_optimiser.adam);
+  if (group_ != nullptr) opponent.reducer = std::make_unique<GradientReducer>(*group_, opponent.parameters);
+  opponents_.push_back(std::move(opponent));
+}
+
+// --- an iteration ------------------------------------------------------------------------------------------
+
+std::vector<TrainingImages> Trainer::parts_of(const TrainingBatch& batch) const {
+  std::vector<TrainingImages> parts;
+  for (const auto& hr : batch.hr.chunk(config_.accumulate)) {
+    TrainingImages images{hr.to(arithmetic_.device), {}, {}};
+    if (config_.discriminator && config_.discriminator->semantic()) {
+      const at::NoGradGuard no_grad;
+      const Autocast autocast(arithmetic_);
+      images.semantics = semantics_->forward(images.hr).to(at::kFloat);
+    }
+    parts.push_back(std::move(images));
+  }
+  return parts;
+}
+
+Tensor Trainer::generated(Network& network, const Tensor& lr) const {
+  const Autocast autocast(arithmetic_);
+  return network.forward(lr.contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
+}
+
+LossTerms Trainer::generator_losses(const TrainingImages& images, const Tensor& lr, bool adversarial) {
+  const auto& loss = config_.loss;
+  LossTerms terms;
+  if (loss.pixel) terms.emplace_back("pixel", (*loss.pixel)(images.sr, images.hr));
+  if (loss.ldl) {
+    Tensor average;
+    {
+      const at::NoGradGuard no_grad;
+      average = generated(*average_, lr);
+    }
+    terms.emplace_back("ldl", (*loss.ldl)(images.sr, average, images.hr));
+  }
+  const Autocast autocast(arithmetic_);
+  if (perceptual_) {
+    const auto features = (*perceptual_)(images.sr, images.hr);
+    if (features.features.defined()) terms.emplace_back("perceptual", features.features);
+    if (features.style.defined()) terms.emplace_back("style", features.style);
+  }
+  if (!adversarial) return terms;
+  if (clipiqa_) terms.emplace_back("clipiqa", *loss.clipiqa * (*clipiqa_)((*eyes_)(images.sr).feature));
+  for (auto& opponent : opponents_) opponent.adversary->add_generator_losses(images, terms);
+  return terms;
+}
+
+void Trainer::check_and_add(LossTerms terms, double share, StepReport& report) const {
+  for (const auto& [name, term] : terms) {
+    const double value = term.item<double>();
+    if (!std::isfinite(value)) throw Error(fmt::format("the loss '{}' became {}", name, value));
+    const auto known = std::find_if(report.losses.begin(), report.losses.end(),
+                                    [&, key = name](const auto& entry) { return entry.first == key; });
+    if (known == report.losses.end()) {
+      report.losses.emplace_back(name, value * share);
+    } else {
+      known->second += value * share;
+    }
+  }
+}
+
+void Trainer::train_generator(std::int64_t iteration, std::vector<TrainingImages>& parts,
+                              const std::vector<Tensor>& lr, StepReport& report) {
+  const bool adversarial = iteration >= config_.gan_from;
+  const double share = 1.0 / static_cast<double>(parts.size());
+  for (auto& opponent : opponents_) require_gradients(opponent.parameters, false);
+  drop_gradients(parameters_);
+  for (size_t i = 0; i < parts.size(); i++) {
+    parts[i].sr = generated(*generator_, lr[i]);
+    const auto terms = generator_losses(parts[i], lr[i], adversarial);
+    check_and_add(terms, share, report);
+    Tensor sum = terms.front().second;
+    for (size_t t = 1; t < terms.size(); t++) sum = sum + terms[t].second;
+    if (reducer_) reducer_->expect_backward(i + 1 == parts.size());
+    (sum * share).backward();
+    parts[i].sr = parts[i].sr.detach();
+  }
+  if (reducer_) reducer_->finish();
+  const auto& optimiser = config_.generator_optimiser;
+  report.gradient_norm = optimiser.clip_norm > 0 ? clip_gradient_norm(parameters_, optimiser.clip_norm)
+                                                 : gradient_norm(parameters_);
+  if (!std::isfinite(report.gradient_norm)) throw Error("the generator's gradient is not finite");
+  report.rate = optimiser.schedule.rate(iteration);
+  optimiser_->step(report.rate, ema_.get());
+}
+
+void Trainer::train_opponent(Opponent& opponent, std::int64_t iteration,
+                             const std::vector<TrainingImages>& parts, StepReport& report) {
+  const double share = 1.0 / static_cast<double>(parts.size());
+  require_gradients(opponent.parameters, true);
+  drop_gradients(opponent.parameters);
+  for (const auto& images : parts) check_and_add(opponent.adversary->backward(images, share), share, report);
+  if (opponent.reducer) opponent.reducer->finish();
+  const auto& optimiser = config_.discriminator_optimiser;
+  if (optimiser.clip_norm > 0) clip_gradient_norm(opponent.parameters, optimiser.clip_norm);
+  opponent.optimiser->step(optimiser.schedule.rate(iteration));
+}
+
+StepReport Trainer::step(std::int64_t iteration, const TrainingBatch& batch) {
+  // what networks draw (dropped paths) is a function of the iteration too
+  torch::manual_seed(RandomStream(config_.seed, std::to_string(iteration), "network").bits(0));
+  StepReport report;
+  auto parts = parts_of(batch);
+  std::vector<Tensor> lr;
+  for (const auto& part : batch.lr.chunk(config_.accumulate)) lr.push_back(part.to(arithmetic_.device));
+  train_generator(iteration, parts, lr, report);
+  if (iteration >= config_.gan_from) {
+    for (auto& opponent : opponents_) train_opponent(opponent, iteration, parts, report);
+  }
+  if (group_ == nullptr) return report;
+  std::vector<double> values;
+  for (const auto& [name, value] : report.losses) values.push_back(value);
+  values = group_->mean(values);
+  for (size_t i = 0; i < values.size(); i++) report.losses[i].second = values[i];
+  return report;
+}
+
+// --- state -------------------------------------------------------------------------------------------------
+
+StateDict Trainer::state() const {
+  StateDict state;
+  add_part(state, "generator.", named_tensors(*generator_));
+  add_part(state, "optimiser.generator.", optimiser_->state());
+  if (ema_) add_part(state, "ema.", ema_->state());
+  for (const auto& opponent : opponents_) {
+    add_part(state, opponent.name + ".", named_tensors(opponent.adversary->module()));
+    add_part(state, "optimiser." + opponent.name + ".", opponent.optimiser->state());
+  }
+  return state;
+}
+
+void Trainer::load_state(const StateDict& state) {
+  copy_state(part_of(state, "generator."), named_tensors(*generator_), "the generator");
+  optimiser_->load_state(part_of(state, "optimiser.generator."));
+  if (ema_) ema_->load_state(part_of(state, "ema."));
+  for (auto& opponent : opponents_) {
+    copy_state(part_of(state, opponent.name + "."), named_tensors(opponent.adversary->module()),
+               "the " + opponent.name);
+    opponent.optimiser->load_state(part_of(state, "optimiser." + opponent.name + "."));
+  }
+}
+
+const StateDict& Trainer::result() const { return result_; }
+
+Tensor Trainer::enhanced(const Tensor& image) {
+  const at::NoGradGuard no_grad;
+  auto& network = average_ ? *average_ : *generator_;
+  const bool training = network.is_training();
+  network.eval();
+  const Tensor answer = generated(network, image.to(arithmetic_.device)).clamp(0, 1).to(at::kCPU);
+  network.train(training);
+  return answer;
+}
+
+StateDict Trainer::sfd_result() const { return sfd_ ? named_tensors(*sfd_) : StateDict(); }
+
+}  // namespace sr

@@ -1,0 +1,99 @@
+#pragma once
+// One training run's networks, losses and optimisers, an iteration at a time.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "training/adversary.h"
+#include "training/batch_source.h"
+#include "training/clipiqa_loss.h"
+#include "training/gradient_reducer.h"
+#include "training/train_config.h"
+
+namespace sr {
+
+/// What an iteration came to.
+struct StepReport {
+  std::vector<std::pair<std::string, double>> losses;  ///< weighted, means over the batch
+  double rate = 0;                                     ///< of the generator
+  double gradient_norm = 0;                            ///< of the generator, before clipping
+};
+
+/// Tensors of a checkpoint's name, or a file's; files beside it (CLIP's vocabulary).
+struct TrainingWeights {
+  std::function<StateDict(const std::string&)> load;
+  std::function<fs::path(const std::string&)> find;
+};
+
+class Trainer {
+ public:
+  /// Draws new networks from the seed, or fills them. `group`, which must outlive this, may be null: alone.
+  /// Throws Error, or UsageError
+  /// where weights are missing.
+  Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const TrainingWeights& weights,
+          ProcessGroup* group = nullptr);
+
+  /// Iteration `iteration` (from 0 on). A function of the state, the batch and the iteration alone. Throws
+  /// Error where a loss is no number, with nothing changed by it but discriminators' statistics.
+  StepReport step(std::int64_t iteration, const TrainingBatch& batch);
+
+  /// Networks, averages and optimisers by name. The tensors are those in use, no copies.
+  StateDict state() const;
+  /// Goes on from such a state. Throws Error that says which tensors don't fit, and why.
+  void load_state(const StateDict& state);
+
+  /// The generator that is to be used: the average, where there is one.
+  const StateDict& result() const;
+  /// That generator's answer in [0,1] for an image [1,3,H,W].
+  Tensor enhanced(const Tensor& image);
+  /// Feat-D and the prompts, in the SFD format; empty without them.
+  StateDict sfd_result() const;
+
+ private:
+  struct Opponent {
+    std::unique_ptr<Adversary> adversary;
+    NamedParameters parameters;
+    std::unique_ptr<Adam> optimiser;
+    std::unique_ptr<GradientReducer> reducer;  ///< with a group
+    std::string name;                          ///< "discriminator", "sfd"
+  };
+
+  void make_generator_parts(const TrainingWeights& weights);
+  void make_discriminator_parts(const TrainingWeights& weights);
+  void make_sfd_parts(const TrainingWeights& weights);
+  void add_opponent(std::string name, std::unique_ptr<Adversary> adversary);
+
+  std::vector<TrainingImages> parts_of(const TrainingBatch& batch) const;
+  Tensor generated(Network& network, const Tensor& lr) const;
+  LossTerms generator_losses(const TrainingImages& images, const Tensor& lr, bool adversarial);
+  void train_generator(std::int64_t iteration, std::vector<TrainingImages>& parts,
+                       const std::vector<Tensor>& lr, StepReport& report);
+  void train_opponent(Opponent& opponent, std::int64_t iteration, const std::vector<TrainingImages>& parts,
+                      StepReport& report);
+  void check_and_add(LossTerms terms, double share, StepReport& report) const;
+
+  TrainConfig config_;
+  Arithmetic arithmetic_;
+  ProcessGroup* group_;
+  at::Generator draws_;
+
+  std::shared_ptr<SemanticExtractor> semantics_;
+  std::shared_ptr<Network> generator_;
+  std::shared_ptr<Network> average_;  ///< its parameters are `ema_`'s tensors; null without averaging
+  NamedParameters parameters_;        ///< of the generator
+  std::unique_ptr<Adam> optimiser_;
+  std::unique_ptr<GradientReducer> reducer_;  ///< with a group
+  std::unique_ptr<Ema> ema_;
+  StateDict result_;
+
+  std::unique_ptr<PerceptualLoss> perceptual_;
+  std::shared_ptr<const FrozenClip> eyes_;
+  std::unique_ptr<ClipIqaLoss> clipiqa_;
+  std::shared_ptr<SfdDiscriminators> sfd_;
+  std::vector<Opponent> opponents_;
+};
+
+}  // namespace sr

@@ -16,12 +16,12 @@ def half_floats(count, seed, largest=0.0625):
 
 
 def write_safetensors(path, shapes, positive=False, largest=0.0625):
-    """A file of {name: shape}."""
+    """A file of {name: shape}. `positive` and `largest` may be functions of the name and the shape."""
     header, data = {}, []
     offset = 0
     for seed, (name, shape) in enumerate(shapes.items()):
-        values = half_floats(math.prod(shape), seed, largest)
-        if positive:
+        values = half_floats(math.prod(shape), seed, largest(name, shape) if callable(largest) else largest)
+        if positive(name, shape) if callable(positive) else positive:
             values = bytes(byte & 0x7F if i % 2 else byte for i, byte in enumerate(values))
         header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + len(values)]}
         offset += len(values)
@@ -44,3 +44,101 @@ def write_lpips(folder):
     """Backbone and linear layers of lpips, under their names in the catalogue."""
     write_safetensors(folder / "alexnet-owt-7be5be79.safetensors", ALEXNET)
     write_safetensors(folder / "lpips-alex.safetensors", LPIPS_ALEX, positive=True)
+
+
+# --- toy extractors: the official names, a fraction of the size ------------------------------------------
+
+
+def _is_positive(name, shape):
+    """Variances, and the factors of normalisations."""
+    return name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1) or name == "logit_scale"
+
+
+def _size_of(name, shape):
+    """So that activations keep about their size: factors of normalisations near 1, weights by their fan-in."""
+    if name == "logit_scale":
+        return 4
+    if _is_positive(name, shape):
+        return 1
+    if len(shape) < 2:
+        return 0.0625
+    return min(0.5, 2.0 ** math.floor(math.log2(2 / math.sqrt(math.prod(shape[1:])))))
+
+
+def write_toy(path, shapes):
+    write_safetensors(path, shapes, positive=_is_positive, largest=_size_of)
+
+
+def _normed(shapes, conv, norm, shape):
+    shapes[f"{conv}.weight"] = shape
+    for name in ["weight", "bias", "running_mean", "running_var"]:
+        shapes[f"{norm}.{name}"] = shape[:1]
+
+
+def _residual_layers(shapes, prefix, width, blocks):
+    """layer1 to layer4 of a ResNet with bottlenecks, or of CLIP's."""
+    channels = width
+    for layer, count in enumerate(blocks, 1):
+        planes = width * 2 ** (layer - 1)
+        for block in range(count):
+            at = f"{prefix}layer{layer}.{block}."
+            for number, shape in enumerate([[planes, channels, 1, 1], [planes, planes, 3, 3],
+                                            [4 * planes, planes, 1, 1]], 1):
+                _normed(shapes, f"{at}conv{number}", f"{at}bn{number}", shape)
+            if block == 0:
+                _normed(shapes, f"{at}downsample.0", f"{at}downsample.1", [4 * planes, channels, 1, 1])
+            channels = 4 * planes
+
+
+def _transformer(shapes, prefix, width, layers):
+    for layer in range(layers):
+        at = f"{prefix}resblocks.{layer}."
+        shapes[at + "attn.in_proj_weight"], shapes[at + "attn.in_proj_bias"] = [3 * width, width], [3 * width]
+        for name, out, into in [("attn.out_proj", width, width), ("mlp.c_fc", 4 * width, width),
+                                ("mlp.c_proj", width, 4 * width)]:
+            shapes[f"{at}{name}.weight"], shapes[f"{at}{name}.bias"] = [out, into], [out]
+        for name in ["ln_1", "ln_2"]:
+            shapes[f"{at}{name}.weight"] = shapes[f"{at}{name}.bias"] = [width]
+
+
+def clip_resnet(width=16, features=16, text_width=16, vocabulary=64):
+    """CLIP with a convolutional image tower."""
+    shapes = {"positional_embedding": [77, text_width], "text_projection": [text_width, features],
+              "token_embedding.weight": [vocabulary, text_width], "logit_scale": [],
+              "ln_final.weight": [text_width], "ln_final.bias": [text_width]}
+    _transformer(shapes, "transformer.", text_width, 1)
+    half, last = width // 2, 32 * width
+    for number, shape in enumerate([[half, 3, 3, 3], [half, half, 3, 3], [width, half, 3, 3]], 1):
+        _normed(shapes, f"visual.conv{number}", f"visual.bn{number}", shape)
+    _residual_layers(shapes, "visual.", width, [1, 1, 1, 1])
+    shapes["visual.attnpool.positional_embedding"] = [5, last]
+    for name, out in [("k", last), ("q", last), ("v", last), ("c", features)]:
+        shapes[f"visual.attnpool.{name}_proj.weight"] = [out, last]
+        shapes[f"visual.attnpool.{name}_proj.bias"] = [out]
+    return shapes
+
+
+def resnet(width=8):
+    """torchvision's, a block in each layer."""
+    shapes = {}
+    _normed(shapes, "conv1", "bn1", [width, 3, 7, 7])
+    _residual_layers(shapes, "", width, [1, 1, 1, 1])
+    return shapes
+
+
+def vgg19(width=4):
+    shapes, number, channels = {}, 0, 3
+    for stage, count in enumerate([2, 2, 4, 4, 4]):
+        for _ in range(count):
+            out = width * 2 ** min(stage, 3)
+            shapes[f"features.{number}.weight"], shapes[f"features.{number}.bias"] = [out, channels, 3, 3], [out]
+            channels, number = out, number + 2
+        number += 1  # the pool
+    return shapes
+
+
+def write_extractors(folder):
+    """What training looks at pictures through, under the names in the catalogue."""
+    write_toy(folder / "vgg19-dcbb9e9d.safetensors", vgg19())
+    write_toy(folder / "RN50.safetensors", clip_resnet())
+    write_toy(folder / "resnet50-0676ba61.safetensors", resnet())

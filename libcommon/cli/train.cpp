@@ -1,0 +1,225 @@
+#include "cli/train.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cli/share.h"
+#include "cli/weights_source.h"
+#include "image/vips.h"
+#include "infer/device.h"
+#include "training/run.h"
+#include "weights/safetensors.h"
+
+namespace sr {
+namespace {
+
+constexpr int kLevels = 3;  // of tables in which single settings are changed
+
+fs::path presets_folder() { return share_folder() / "presets"; }
+
+// --- settings ----------------------------------------------------------------------------------------------
+
+std::string toml_text(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return fmt::format("\"{}\"", escaped);
+}
+
+std::string toml_texts(const std::vector<std::string>& texts) {
+  std::vector<std::string> quoted;
+  for (const auto& text : texts) quoted.push_back(toml_text(text));
+  return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+TomlValue change(const std::string& key, const std::string& value) {
+  return TomlValue::parse(fmt::format("{} = {}", key, value), "--set");
+}
+
+/// "loss.gan.weight=0.1"; what is no TOML value is a text.
+TomlValue parse_change(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(fmt::format("--set: '{}' is not KEY=VALUE", text));
+  const auto key = text.substr(0, equals), value = text.substr(equals + 1);
+  try {
+    return change(key, value);
+  } catch (const UsageError&) {
+    return change(key, toml_text(value));
+  }
+}
+
+/// The settings file under what the command line says.
+TomlValue resolved(const TrainOptions& options) {
+  const auto kept = fs::path(options.run) / "config.toml";
+  if (options.settings.empty() && !(options.resume && path_exists(kept)))
+    throw UsageError("--config must name a preset or a .toml file (or --resume a run that has one)");
+  auto settings = options.settings.empty() ? TomlValue::read(kept)
+                                           : read_train_preset(options.settings, presets_folder());
+  const auto overlay = [&](const TomlValue& value) { settings = settings.overlaid(value, kLevels); };
+  if (!options.hr.empty()) overlay(change("data.hr", toml_texts(options.hr)));
+  if (!options.lr.empty()) overlay(change("data.lr", toml_texts(options.lr)));
+  if (!options.validation.empty()) overlay(change("validation.hr", toml_texts(options.validation)));
+  if (!options.start.empty()) overlay(change("generator.start", toml_text(options.start)));
+  if (options.iterations) overlay(change("iterations", std::to_string(*options.iterations)));
+  if (options.batch) overlay(change("data.batch", std::to_string(*options.batch)));
+  if (options.crop) overlay(change("data.crop", std::to_string(*options.crop)));
+  if (options.seed) overlay(change("seed", std::to_string(*options.seed)));
+  for (const auto& text : options.changes) overlay(parse_change(text));
+  return settings;
+}
+
+TrainConfig checked_config(const TrainOptions& options, const TomlValue& settings) {
+  auto config = read_train_config(settings);
+  config.data.presets = presets_folder();
+  const auto& loss = config.loss;
+  if (options.kind == "psnr" && (loss.adversarial() || loss.clipiqa))
+    throw UsageError("these settings train against a discriminator: sr-train gan");
+  if (options.kind == "gan" && !loss.adversarial() && !loss.clipiqa)
+    throw UsageError("these settings have no adversarial loss: sr-train psnr");
+  if (config.data.sources.empty()) throw UsageError("--data must name folders of HR pictures");
+  return config;
+}
+
+Arithmetic arithmetic_of(const ComputeOptions& options) {
+  const auto device = parse_device(options.device);
+  const std::map<std::string, Precision> precisions = {
+      {"auto", Precision::automatic}, {"fp32", Precision::fp32}, {"bf16", Precision::bf16}};
+  const auto known = precisions.find(options.precision);
+  if (known == precisions.end()) throw UsageError("--precision: training knows auto, fp32 and bf16");
+  return {device, choose_type(known->second, device)};
+}
+
+// --- results -----------------------------------------------------------------------------------------------
+
+void write_result(const fs::path& path, const StateDict& tensors, at::ScalarType type) {
+  StateDict copies;
+  for (const auto& [name, tensor] : tensors) {
+    const bool number = tensor.is_floating_point();
+    copies[name] = number ? tensor.to(at::kCPU, type) : tensor.to(at::kCPU);
+  }
+  write_safetensors(path, copies);
+}
+
+void write_results(const TrainOptions& options, const Trainer& trainer) {
+  if (!options.result.empty()) {
+    const auto type = options.result_precision == "fp16" ? at::kHalf : at::kFloat;
+    write_result(options.result, trainer.result(), type);
+  }
+  if (options.sfd_result.empty()) return;
+  const auto sfd = trainer.sfd_result();
+  if (sfd.empty()) throw UsageError("--export-sfd: these settings train neither Feat-D nor prompts");
+  write_result(options.sfd_result, sfd, at::kFloat);
+}
+
+ProgramInfo info(const std::string& kind) {
+  const bool gan = kind == "gan";
+  return {
+      "sr-train " + kind,
+      gan ? "train a network against discriminators" : "train a network for fidelity",
+      "--config PRESET -o RUN --data DIR... [OPTION]...",
+      "Trains as the settings say: a preset (share/presets/train-*.toml), or a .toml file that may extend "
+      "one. "
+      "--set changes any of them.\n"
+      "\n"
+      "RUN gets config.toml with the settings as they were used, log.ndjson, samples of each validation, and "
+      "checkpoints, which appear when they are complete. A run may be stopped at any moment, by any signal: "
+      "--resume goes on from the last checkpoint, and ends with the same bits (float32 on the CPU, as many "
+      "threads) as a run that was never stopped. SIGINT and SIGTERM leave a checkpoint first.\n"
+      "\n"
+      "Started by torchrun --no-python, or srun, as several processes, they train together: each has its "
+      "share of "
+      "the batch, and the losses are those of one.\n"
+      "\n"
+      "HR pictures are cropped, turned, and degraded on the fly; with --lr the pictures of the same names "
+      "there "
+      "are their LR halves.",
+      {{fmt::format("sr-train {} --config {} --data DF2K/HR --validate Set5/HR -o run/", kind,
+                    gan ? "sed-p" : "srvgg"),
+        "Train by a preset."},
+       {fmt::format("sr-train {} -o run/ --resume", kind), "Go on after it was stopped."},
+       {fmt::format("sr-train {} -o run/ --resume --export model.safetensors", kind),
+        "Write the network for sr-upscale -m."}}};
+}
+
+}  // namespace
+
+std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& options) {
+  options.kind = kind;
+  auto program = std::make_unique<Program>(info(kind));
+  auto& app = program->app();
+  constexpr auto *settings = "Settings", *data = "Data", *output = "Output";
+  app.set_config();  // --config is of the settings here
+  app.add_option("--config", options.settings,
+                 "A preset's name, or a .toml file; with --resume: the run's own")
+      ->type_name("NAME|FILE")
+      ->group(settings);
+  app.add_option("--set", options.changes, "Change a setting, such as loss.gan.weight=0.1; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->group(settings);
+  app.add_option("--iterations", options.iterations, "Train so many iterations in all")
+      ->type_name("N")
+      ->group(settings);
+  app.add_option("--batch", options.batch, "Pictures an iteration, of all processes together")
+      ->type_name("N")
+      ->group(settings);
+  app.add_option("--crop", options.crop, "Side of the crops in HR pixels")->type_name("N")->group(settings);
+  app.add_option("--seed", options.seed, "What everything random comes from")
+      ->type_name("N")
+      ->group(settings);
+  app.add_option("--start", options.start, "A checkpoint that the network begins with")
+      ->type_name("NAME|FILE")
+      ->group(settings);
+  app.add_option("--data", options.hr, "Folders of HR pictures, descended")->type_name("DIR")->group(data);
+  app.add_option("--lr", options.lr, "Folders of their LR halves, one for each of --data")
+      ->type_name("DIR")
+      ->group(data);
+  app.add_option("--validate", options.validation, "Folders of HR pictures to validate with")
+      ->type_name("DIR")
+      ->group(data);
+  app.add_option("-o,--output", options.run, "The run's folder")->type_name("RUN")->group(output);
+  app.add_flag("--resume", options.resume, "Go on from the run's last checkpoint, if it has one")
+      ->group(output);
+  app.add_option("--export", options.result, "At the end write the generator (averaged weights) to FILE")
+      ->type_name("FILE.safetensors")
+      ->group(output);
+  program->add_choice("--export-precision", options.result_precision, "fp16|fp32", "Of --export (fp16)")
+      ->group(output);
+  app.add_option("--export-sfd", options.sfd_result,
+                 "At the end write Feat-D and the prompts for sr-iqa to FILE")
+      ->type_name("FILE.safetensors")
+      ->group(output);
+  add_weights_option(*program, options.weights);
+  add_compute_options(*program, options.compute);
+  return program;
+}
+
+ExitStatus train(Program& program, const TrainOptions& options) {
+  if (options.run.empty()) throw UsageError("-o must name the run's folder");
+  const auto settings = resolved(options);
+  const auto config = checked_config(options, settings);
+  const int threads = options.compute.threads > 0 ? options.compute.threads : available_processors();
+  at::set_num_threads(threads);
+  const VipsSession vips("sr-train", threads);
+  WeightsSource source(options.weights);
+  const TrainingWeights weights{[&](const std::string& name) { return source.load(name); },
+                                [&](const std::string& name) { return source.find(name); }};
+  RunOptions run;
+  run.folder = options.run;
+  run.resume = options.resume;
+  run.arithmetic = arithmetic_of(options.compute);
+  run.progress = program.progress();
+  const auto ranks = ranks_of_environment();
+  if (run.arithmetic.device.is_cuda() && ranks.count > 1)
+    run.arithmetic.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(ranks.local));
+  std::optional<ProcessGroup> group;
+  if (ranks.count > 1) run.group = &group.emplace(ranks, run.arithmetic.device);
+  const auto trainer = run_training(config, settings.document(), run, weights, program.log());
+  if (ranks.rank == 0) write_results(options, *trainer);
+  return ExitStatus::ok;
+}
+
+}  // namespace sr

@@ -1,0 +1,34 @@
+#pragma once
+// What sr-train psnr and sr-train gan do.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+
+namespace sr {
+
+struct TrainOptions {
+  std::string kind;      ///< "psnr", "gan"
+  std::string settings;  ///< a preset's name, or a .toml file; empty: those of the run
+  std::string run;       ///< the run's folder
+  bool resume = false;
+  std::vector<std::string> hr, lr, validation;  ///< folders
+  std::vector<std::string> changes;             ///< KEY=VALUE of the settings
+  std::optional<std::int64_t> iterations, batch, crop, seed;
+  std::string start;    ///< a checkpoint for the generator to begin with
+  std::string weights;  ///< a folder searched first
+  ComputeOptions compute;
+  std::string result, result_precision = "fp16";  ///< where the generator goes at the end
+  std::string sfd_result;                         ///< and Feat-D with the prompts
+};
+
+/// The program of `sr-train KIND`.
+std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& options);
+
+/// Trains, or goes on, and writes what was asked for.
+ExitStatus train(Program& program, const TrainOptions& options);
+
+}  // namespace sr

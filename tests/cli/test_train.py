@@ -1,0 +1,276 @@
+"""sr-train: presets, runs that are stopped and go on, what goes wrong."""
+
+import json
+import math
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from harness import BIN, ROOT, Case, size, vips
+from weights import write_extractors
+
+PRESETS = ROOT / "share/presets"
+STEPS = 20
+
+RRDB = {"generator.features": 8, "generator.blocks": 1, "generator.growth": 4}
+SE_RRDB = {**RRDB, "generator.blocks": 2, "generator.fused": [2]}
+SWINIR = {"generator.embedding": 8, "generator.depths": [1, 1], "generator.heads": [2, 2]}
+NAFNET = {"generator.width": 4, "generator.encoder_blocks": [1, 1], "generator.decoder_blocks": [1, 1]}
+SRVGG = {"generator.features": 8, "generator.convs": 2, "optimiser.schedule.warm_up": 0}
+NARROW = {"discriminator.width": 4}
+SED = {**RRDB, **NARROW, "discriminator.fusion.head_width": 8}
+SFD = {"sfd.width": 4}
+
+# one of each kind: what makes it small
+KINDS = {
+    "psnr-rrdb": RRDB,
+    "psnr-swinir": SWINIR,
+    "srvgg": SRVGG,
+    "gan-p": {**RRDB, **NARROW},
+    "gan-u": {**RRDB, **NARROW},
+    "gan-v": {**RRDB, **NARROW, "data.crop": 128},
+    "esrgan": {**RRDB, **NARROW},
+    "ldl": {**RRDB, **NARROW},
+    "sed-p": SED,
+    "sed-u": SED,
+    "sed-v": {**SED, "data.crop": 128},
+    "sed-a": SED,
+    "sed-b": SED,
+    "sed-c": SED,
+    "sed-p-resnet50": SED,
+    "realesrgan-ldl": {**RRDB, **NARROW},
+    "se-rrdb": SE_RRDB,
+    "sfd-rrdb": {**RRDB, **SFD},
+    "nafnet-gopro": NAFNET,
+    "nafnet-rain-sfd": {**NAFNET, **SFD},
+    "srvgg-real": {**SRVGG, **NARROW, "gan_from": 10},
+}
+for kind in ["esrgan", "ldl"]:
+    KINDS[kind]["data.crop"] = 128  # VGG-style discriminators know two sizes
+
+SMALL = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "optimiser.rate": 2e-3, "generator.start": "",
+         "log_every": 1}
+FIDELITY = {"loss.pixel.weight": 1}  # where adversaries pull too: so that it falls within a few steps
+
+
+def settings(changes):
+    return [argument for key, value in changes.items() for argument in ("--set", f"{key}={value}")]
+
+
+def log_of(folder, kind="train"):
+    lines = [json.loads(line) for line in (folder / "log.ndjson").read_text().splitlines()]
+    return [line for line in lines if line["kind"] == kind]
+
+
+def mean(numbers):
+    return sum(numbers) / len(numbers)
+
+
+class Training(Case):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.given = pathlib.Path(folder.name)
+        write_extractors(cls.given / "weights")
+        for name in ["hr", "blurred"]:
+            (cls.given / name).mkdir()
+        for i, sample in enumerate(["rocket.jpg", "coffee.png", "chelsea.png"]):
+            hr = cls.given / f"hr/{i}.png"
+            vips("thumbnail", ROOT / "share/samples" / sample, hr, 160, "--height", 144, "--size", "force")
+            vips("gaussblur", hr, cls.given / f"blurred/{i}.png", 2)
+
+    def arguments(self, preset, out, *more, **changes):
+        """Of a toy run of a preset; settings by their names with `__` for the dot."""
+        command = "psnr" if preset not in KINDS or not self.adversarial(preset) else "gan"
+        changes = {**SMALL, **(FIDELITY if command == "gan" else {}), **KINDS.get(preset, {}), **{k.replace("__", "."): v for k, v in changes.items()}}
+        paired = ["--lr", self.given / "blurred"] if preset.startswith("nafnet") else []
+        return ["sr-train", command, "--config", preset, "-o", out, "--data", self.given / "hr", *paired, "--weights",
+                self.given / "weights", "--threads", "1", *settings(changes), *more]
+
+    @staticmethod
+    def adversarial(preset):
+        return not (preset.startswith("psnr-") or preset in
+                    ["srvgg", "realesrnet", "swinir-real-psnr", "se-rrdb", "nafnet-gopro", "nafnet-rain"])
+
+    def train(self, preset, out, *more, **changes):
+        return self.succeed(*self.arguments(preset, out, *more, **changes))
+
+    def short(self, out, *more, **changes):
+        """A run of the cheapest kind, and how it is told."""
+        return self.arguments("srvgg", out, "--precision", "fp32", *more, **{"data__crop": 32, **changes})
+
+
+class Presets(Training):
+    def check_losses(self, preset, lines):
+        self.assertEqual([line["iteration"] for line in lines], list(range(1, STEPS + 1)))
+        for line in lines:
+            for name, value in line.items():
+                if name != "kind":
+                    self.assertTrue(isinstance(value, (int, float)) and math.isfinite(value), f"{name} is {value}")
+            self.assertGreater(line["gradient_norm"], 0)
+        pixel = [line["pixel"] for line in lines]
+        self.assertLess(mean(pixel[-5:]), mean(pixel[:5]), preset)
+
+    def test_every_kind_trains(self):
+        for preset in KINDS:
+            with self.subTest(preset):
+                out = self.dir / preset
+                self.train(preset, out, "--iterations", STEPS, "--precision", "fp32")
+                lines = log_of(out)
+                self.check_losses(preset, lines)
+                if self.adversarial(preset):
+                    names = {"feat_d", "tg_d", "feat_d_real", "tg_d_fake"} if "sfd" in preset else {
+                        "gan", "d_real", "d_fake"}
+                    self.assertLessEqual(names | {"perceptual"}, set(lines[-1]))
+                    last, first = lines[-1]["d_real" if "sfd" not in preset else "feat_d_real"], lines[10]
+                    self.assertNotEqual(last, first["d_real" if "sfd" not in preset else "feat_d_real"])
+
+    def test_bfloat16(self):
+        for preset in ["sfd-rrdb"]:
+            with self.subTest(preset):
+                self.train(preset, self.dir / preset, "--iterations", STEPS, "--precision", "bf16")
+                self.check_losses(preset, log_of(self.dir / preset))
+
+    def test_every_preset_is_read(self):
+        names = sorted(path.name[len("train-"):-len(".toml")] for path in PRESETS.glob("train-*.toml"))
+        self.assertLessEqual(set(KINDS), set(names))
+        readme = (PRESETS / "README.md").read_text()
+        for name in names:
+            command = "gan" if self.adversarial(name) else "psnr"
+            with self.subTest(name):
+                self.fail_with(2, "--data must name folders", "sr-train", command, "--config", name, "-o", self.dir / "x")
+                self.assertIn(f"`{name}`", readme)
+
+    def test_every_setting_is_documented(self):
+        source = "".join((ROOT / "libcommon/training" / name).read_text()
+                         for name in ["train_config.cpp", "generator.cpp"])
+        asked = set(re.findall(r'(?:[.](?:number|integer|flag|texts?|numbers|integers|choice<\w+>|tables?|has)|weight)'
+                               r'\(\s*"(\w+)"', source))
+        self.assertGreater(len(asked), 70)
+        rows = (PRESETS / "README.md").read_text().split("## The file")[-1].splitlines()
+        told = {part for row in rows for key in re.findall(r"`([^`]*)`", row.replace("**`[", "`").replace("]`**", "`"))
+                for part in re.findall(r"\w+", key)}
+        self.assertEqual(asked - told, set())
+        keys = {part for row in rows if row.startswith("| ") for key in re.findall(r"`([\w.]+)`", row.split("|")[1])
+                for part in key.split(".")}
+        self.assertEqual(keys - asked, set())
+
+
+class Runs(Training):
+    def test_killed_at_any_moment(self):
+        """SIGKILL three times: the same bytes as a run that nobody stopped."""
+        options = {"iterations": 60, "checkpoint_every": 7}
+        self.succeed(*self.short(self.dir / "whole", **options))
+        killed, draws, kills = self.short(self.dir / "killed", "--resume", **options), random.Random(5), 0
+        for _ in range(3):
+            began = self.newest(self.dir / "killed")
+            process = subprocess.Popen([str(BIN / killed[0]), *map(str, killed[1:])], stderr=subprocess.DEVNULL)
+            while process.poll() is None and self.newest(self.dir / "killed") == began:
+                time.sleep(0.002)
+            time.sleep(draws.uniform(0, 0.03))
+            process.kill()
+            kills += process.wait() == -signal.SIGKILL
+        self.assertGreater(kills, 0)
+        self.succeed(*killed)
+        whole, resumed = (self.dir / name / "checkpoints/0000060.safetensors" for name in ["whole", "killed"])
+        self.assertEqual(whole.read_bytes(), resumed.read_bytes())
+        wanted, found = (
+            [{k: line[k] for k in ["iteration", "pixel", "rate", "gradient_norm"]} for line in log_of(self.dir / name)]
+            for name in ["whole", "killed"])
+        self.assertEqual(wanted, found)
+
+    @staticmethod
+    def newest(folder):
+        return max([path.name for path in (folder / "checkpoints").glob("*.safetensors")], default="")
+
+    def test_sigterm_leaves_a_checkpoint(self):
+        out = self.dir / "run"
+        command = self.short(out, iterations=100000, checkpoint_every=100000)
+        process = subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], stderr=subprocess.PIPE)
+        while not (out / "log.ndjson").exists() or len(log_of(out)) < 5:
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, [-signal.SIGTERM, 128 + signal.SIGTERM])
+        stopped_at = int(self.newest(out)[:7])
+        self.assertGreaterEqual(stopped_at, 5)
+        result = self.succeed("sr-train", "psnr", "-o", out, "--resume", "--iterations", stopped_at + 1, "-v", "--threads",
+                              "1")
+        self.assertIn(f"goes on after iteration {stopped_at}", result.stderr.decode())
+        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+
+    def test_resume_starts_a_run_and_nothing_overwrites_one(self):
+        out = self.dir / "run"
+        self.succeed(*self.short(out, "--resume", iterations=3))
+        self.fail_with(2, "there is a run already", *self.short(out, iterations=3))
+        before = (out / "log.ndjson").read_bytes()
+        self.succeed("sr-train", "psnr", "-o", out, "--resume", "--threads", "1")
+        self.assertEqual((out / "log.ndjson").read_bytes(), before)
+        self.fail_with(2, "--config must name", "sr-train", "psnr", "-o", self.dir / "none", "--resume")
+
+    def test_results_are_taken(self):
+        model, sfd = self.dir / "model.safetensors", self.dir / "sfd.safetensors"
+        self.train("sfd-rrdb", self.dir / "run", "--iterations", 2, "--validate", self.given / "hr", "--export", model,
+                   "--export-sfd", sfd)
+        picture = self.crop("a.png", 20, 12)
+        self.succeed("sr-upscale", "-m", model, picture, "-o", self.dir / "b.png")
+        self.assertEqual(size(self.dir / "b.png"), (80, 48))
+        header = json.loads(sfd.read_bytes()[8:8 + int.from_bytes(sfd.read_bytes()[:8], "little")])
+        self.assertEqual(header["tg_d.positive"]["shape"], [5, 32, 16])
+        self.assertIn("feat_d.up3.conv1.weight_orig", header)
+        scores = log_of(self.dir / "run", "validation")
+        self.assertEqual([(line["iteration"], line["pictures"]) for line in scores], [(2, 3)])
+        self.assertTrue(0 < scores[0]["psnr"] < 60 and 0 < scores[0]["ssim"] < 1, scores)
+        self.assertEqual(len(list((self.dir / "run/samples/0000002").iterdir())), 3)
+        self.fail_with(2, "neither Feat-D nor prompts", *self.short(self.dir / "no", "--export-sfd", sfd, iterations=1))
+
+    def test_a_loss_that_is_no_number(self):
+        out = self.dir / "run"
+        result = self.fail_with(1, "the last good checkpoint is", *self.short(
+            out, iterations=100, checkpoint_every=1, optimiser__rate=1e30, optimiser__schedule__kind="cosine"))
+        good = out / "checkpoints" / self.newest(out)
+        self.assertIn(str(good), result.stderr.decode())
+        self.assertRegex(result.stderr.decode(), r"iteration \d+: ")
+
+    def test_a_checkpoint_of_another_network(self):
+        out = self.dir / "run"
+        self.succeed(*self.short(out, iterations=1))
+        result = self.fail_with(2, "the generator", *self.short(out, "--resume", iterations=2, generator__features=12))
+        self.assertRegex(result.stderr.decode(), r"body\.\d+\.\w+ is [\dx]+, not [\dx]+")
+        model = self.dir / "model.safetensors"
+        self.succeed("sr-train", "psnr", "-o", out, "--resume", "--export", model, "--threads", "1")
+        result = self.fail_with(2, "generator.start: ", *self.short(
+            self.dir / "other", "--start", model, iterations=2, generator__features=12, generator__start=model))
+
+    def test_wrong_settings(self):
+        cases = {
+            "iterations = 0": "not",
+            "[loss]\npixel = { kind = \"l3\" }": "'l3' is none of l1, mse, charbonnier, psnr",
+            "[generator]\nwidht = 3": "widht",
+            "extends = \"nothing\"": "there is no preset 'nothing'",
+            "[data]\ncrop = 66": "multiple of the scale",
+            "[optimiser]\nbetas = [0.9]": "two numbers",
+            "[loss.gan]\nkind = \"vanilla\"": "[discriminator]",
+        }
+        for text, message in cases.items():
+            with self.subTest(text):
+                file = self.dir / "my.toml"
+                file.write_text(text if "extends" in text else f"extends = \"srvgg\"\n{text}\n")
+                result = self.fail_with(2, message, "sr-train", "psnr", "--config", file, "-o", self.dir / "run",
+                                        "--data", self.given / "hr")
+                if "[discriminator]" not in message:
+                    self.assertRegex(result.stderr.decode(), r"my\.toml:[123]: ")
+        self.fail_with(2, "sr-train gan", "sr-train", "psnr", "--config", "gan-p", "-o", self.dir / "run")
+        self.fail_with(2, "sr-train psnr", "sr-train", "gan", "--config", "srvgg", "-o", self.dir / "run")
+        self.fail_with(2, "KEY=VALUE", "sr-train", "psnr", "--config", "srvgg", "-o", self.dir / "run", "--set", "x")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -6,6 +6,7 @@
 
 #include "cli/share.h"
 #include "cli/weights_source.h"
+#include "core/memory.h"
 #include "image/vips.h"
 #include "infer/device.h"
 #include "training/run.h"
@@ -203,6 +204,7 @@ ExitStatus train(Program& program, const TrainOptions& options) {
   const auto config = checked_config(options, settings);
   const int threads = options.compute.threads > 0 ? options.compute.threads : available_processors();
   at::set_num_threads(threads);
+  keep_freed_memory();
   const VipsSession vips("sr-train", threads);
   WeightsSource source(options.weights);
   const TrainingWeights weights{[&](const std::string& name) { return source.load(name); },

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "nets/keys.h"
 #include "nets/receptive.h"
+#include "nets/winograd_training.h"
 
 namespace sr {
 namespace {
@@ -12,6 +13,13 @@ namespace {
 using Activation = SRVGGConfig::Activation;
 
 constexpr double leaky_slope = 0.1;
+
+/// One step for both where training has it.
+Tensor activate_and_convolve(const SRVGGActivation& activation, const Conv2d& conv, const Tensor& fresh) {
+  if (activation.kind == Activation::prelu && winograd_trains(conv, fresh))
+    return winograd_conv(fresh, activation.weight, conv.weight, conv.bias);
+  return conv.forward(activation.forward(fresh));
+}
 
 }  // namespace
 
@@ -43,10 +51,10 @@ SRVGGNetCompact::SRVGGNetCompact(const SRVGGConfig& config) : config_(config) {
 }
 
 Tensor SRVGGNetCompact::forward(const Tensor& input) {
-  Tensor x = input;
-  for (size_t i = 0; i < activations.size(); ++i) x = activations[i]->forward(convs[i]->forward(x));
-  x = at::pixel_shuffle(convs.back()->forward(x), config_.scale);
-  return x + upsample_nearest(input, config_.scale);
+  Tensor x = convs.front()->forward(input);
+  for (size_t i = 0; i < activations.size(); ++i)
+    x = activate_and_convolve(*activations[i], *convs[i + 1], x);
+  return at::pixel_shuffle(x, config_.scale) + upsample_nearest(input, config_.scale);
 }
 
 NetworkShape SRVGGNetCompact::shape() const {

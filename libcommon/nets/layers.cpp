@@ -26,7 +26,7 @@ Conv2d::Conv2d(int64_t in, int64_t out, const ConvOptions& options) : options_(o
 }
 
 Tensor Conv2d::forward(const Tensor& input) const {
-  if (winograd_trains(*this, input)) return winograd_conv(input, {}, weight, bias);
+  if (winograd_trains(options_, weight, input)) return winograd_conv(input, {}, weight, bias);
   const auto& o = options_;
   if (current_arithmetic(input.device()).type == at::kFloat) {
     return at::convolution(cast(input), weight, bias, {o.stride, o.stride}, {o.padding, o.padding}, {1, 1},

@@ -2,12 +2,20 @@
 
 #include <cmath>
 
+#include "nets/winograd_training.h"
+
 namespace sr {
 namespace {
 
 constexpr double epsilon = 1e-12;
 
 Tensor unit_vector(const Tensor& vector) { return vector / vector.norm().clamp_min(epsilon); }
+
+// Products by pointwise ones: OpenBLAS's threads, once woken, take the processors from ours for a while.
+Tensor times(const Tensor& matrix, const Tensor& vector) { return (matrix * vector).sum(1); }
+Tensor transposed_times(const Tensor& matrix, const Tensor& vector) {
+  return (matrix * vector.unsqueeze(1)).sum(0);
+}
 
 }  // namespace
 
@@ -22,22 +30,24 @@ SpectralConv2d::SpectralConv2d(int64_t in, int64_t out, const ConvOptions& optio
 void SpectralConv2d::iterate() {
   const at::NoGradGuard no_grad;
   const Tensor matrix = weight_orig.flatten(1);
-  weight_v.copy_(unit_vector(at::mv(matrix.t(), weight_u)));
-  weight_u.copy_(unit_vector(at::mv(matrix, weight_v)));
+  weight_v.copy_(unit_vector(transposed_times(matrix, weight_u)));
+  weight_u.copy_(unit_vector(times(matrix, weight_v)));
 }
 
 Tensor SpectralConv2d::divided() const {
   // The next iteration overwrites the vectors, which this one's gradient may still ask for.
   const Tensor u = is_training() ? weight_u.clone() : weight_u,
                v = is_training() ? weight_v.clone() : weight_v;
-  return weight_orig / at::dot(u, at::mv(weight_orig.flatten(1), v));
+  return weight_orig / (u * times(weight_orig.flatten(1), v)).sum();
 }
 
 Tensor SpectralConv2d::forward(const Tensor& input) {
   if (folded_.layer) return folded_.forward(input, /*relu=*/false);
   if (is_training()) iterate();
   const auto& o = options_;
-  return at::conv2d(input, divided(), bias, {o.stride, o.stride}, {o.padding, o.padding}, {1, 1}, o.groups);
+  const Tensor weight = divided();
+  if (winograd_trains(o, weight, input)) return winograd_conv(input, {}, weight, bias);
+  return at::conv2d(input, weight, bias, {o.stride, o.stride}, {o.padding, o.padding}, {1, 1}, o.groups);
 }
 
 void SpectralConv2d::draw(const std::optional<at::Generator>& generator) {

@@ -16,7 +16,7 @@ constexpr double leaky_slope = 0.1;
 
 /// One step for both where training has it.
 Tensor activate_and_convolve(const SRVGGActivation& activation, const Conv2d& conv, const Tensor& fresh) {
-  if (activation.kind == Activation::prelu && winograd_trains(conv, fresh))
+  if (activation.kind == Activation::prelu && winograd_trains(conv.options(), conv.weight, fresh))
     return winograd_conv(fresh, activation.weight, conv.weight, conv.bias);
   return conv.forward(activation.forward(fresh));
 }

@@ -197,13 +197,12 @@ bool has_all_channels(const Tensor& weight) {
 
 }  // namespace
 
-bool winograd_trains(const Conv2d& layer, const Tensor& images) {
-  const ConvOptions& o = layer.options();
+bool winograd_trains(const ConvOptions& o, const Tensor& weight, const Tensor& images) {
   if (!at::GradMode::is_enabled() || !images.device().is_cpu()) return false;
   const auto type = current_arithmetic(at::kCPU).type;
   if (type == at::kHalf || (type == at::kBFloat16 && has_matrix_tiles())) return false;
   return o.kernel == kKernel && o.stride == 1 && o.padding == 1 && o.groups == 1 && !o.transposed &&
-         layer.weight.scalar_type() == at::kFloat && has_all_channels(layer.weight) &&
+         weight.scalar_type() == at::kFloat && has_all_channels(weight) &&
          Grid(images.size(0), images.size(2), images.size(3), kKernel).count >= kFewestTiles;
 }
 

@@ -9,7 +9,7 @@ namespace sr {
 
 /// Whether a gradient may be asked for, `winograd_conv` can do the layer, and LibTorch's own would take
 /// longer.
-bool winograd_trains(const Conv2d& layer, const Tensor& images);
+bool winograd_trains(const ConvOptions& options, const Tensor& weight, const Tensor& images);
 
 /// PReLU and the convolution after it in one: [N,in,H,W] -> [N,out,H,W], channels-last both, bfloat16 under
 /// autocast. `slopes` [in]; undefined: no PReLU. `bias` [out] or undefined. Gradients' bits depend on the

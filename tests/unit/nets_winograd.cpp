@@ -113,14 +113,13 @@ TEST_CASE("Winograd's gradients don't depend on what is asked for with them") {
 }
 
 TEST_CASE("Winograd's convolution is for layers and images that it can do") {
-  Conv2d suits(16, 32), strided(16, 32, {.stride = 2}), thin(3, 32);
-  const Tensor images = at::zeros({2, 16, 40, 40});
-  CHECK(winograd_trains(suits, images));
-  CHECK_FALSE(winograd_trains(strided, images));
-  CHECK_FALSE(winograd_trains(thin, at::zeros({2, 3, 40, 40})));
-  CHECK_FALSE(winograd_trains(suits, at::zeros({1, 16, 8, 8})));
+  const Tensor images = at::zeros({2, 16, 40, 40}), weight = at::zeros({32, 16, 3, 3});
+  CHECK(winograd_trains({}, weight, images));
+  CHECK_FALSE(winograd_trains({.stride = 2}, weight, images));
+  CHECK_FALSE(winograd_trains({}, at::zeros({32, 3, 3, 3}), at::zeros({2, 3, 40, 40})));
+  CHECK_FALSE(winograd_trains({}, weight, at::zeros({1, 16, 8, 8})));
   const at::NoGradGuard no_grad;
-  CHECK_FALSE(winograd_trains(suits, images));
+  CHECK_FALSE(winograd_trains({}, weight, images));
 }
 
 TEST_CASE("no number stays none through bfloat16") {

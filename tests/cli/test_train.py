@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import pathlib
 import random
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -96,7 +98,7 @@ class Training(Case):
     @staticmethod
     def adversarial(preset):
         return not (preset.startswith("psnr-") or preset in
-                    ["srvgg", "realesrnet", "swinir-real-psnr", "se-rrdb", "nafnet-gopro", "nafnet-rain"])
+                    ["srvgg", "compact-x4", "realesrnet", "swinir-real-psnr", "se-rrdb", "nafnet-gopro", "nafnet-rain"])
 
     def train(self, preset, out, *more, **changes):
         return self.succeed(*self.arguments(preset, out, *more, **changes))
@@ -270,6 +272,55 @@ class Runs(Training):
         self.fail_with(2, "sr-train gan", "sr-train", "psnr", "--config", "gan-p", "-o", self.dir / "run")
         self.fail_with(2, "sr-train psnr", "sr-train", "gan", "--config", "srvgg", "-o", self.dir / "run")
         self.fail_with(2, "KEY=VALUE", "sr-train", "psnr", "--config", "srvgg", "-o", self.dir / "run", "--set", "x")
+
+class Ranks(Training):
+    """Two processes on this machine, told as torchrun tells them."""
+
+    def start(self, command):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        told = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes = []
+        for rank in range(2):
+            environment = {**os.environ, **{k: str(v) for k, v in {**told, "RANK": rank, "LOCAL_RANK": rank}.items()}}
+            processes.append(subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], env=environment,
+                                              stderr=subprocess.PIPE))
+        return processes
+
+    def finish(self, processes):
+        """Exit statuses and what was said."""
+        said = [process.communicate(timeout=120)[1].decode() for process in processes]
+        return [process.returncode for process in processes], said
+
+    def test_two_train_as_one(self):
+        self.succeed(*self.short(self.dir / "one", iterations=10))
+        status, said = self.finish(self.start(self.short(self.dir / "two", iterations=10)))
+        self.assertEqual(status, [0, 0], said)
+        one, two = log_of(self.dir / "one"), log_of(self.dir / "two")
+        self.assertEqual([line["iteration"] for line in two], list(range(1, 11)))
+        for a, b in zip(one, two):
+            for key in ["pixel", "gradient_norm"]:
+                self.assertAlmostEqual(a[key], b[key], delta=1e-5 * a[key])
+
+    def test_a_killed_rank_stops_the_other(self):
+        out = self.dir / "run"
+        command = self.short(out, "--resume", iterations=100000, checkpoint_every=5)
+        processes = self.start(command)
+        while not (out / "log.ndjson").exists() or len(log_of(out)) < 12:
+            self.assertIsNone(processes[0].poll())
+            time.sleep(0.01)
+        processes[1].kill()
+        (first, second), said = self.finish(processes)
+        self.assertEqual((first, second), (1, -signal.SIGKILL))
+        self.assertIn("another rank stopped", said[0])
+        self.assertIn("can be resumed from its last checkpoint", said[0])
+        reached = int(Runs.newest(out)[:7])
+        self.assertGreaterEqual(reached, 5)
+        command[command.index("iterations=100000")] = f"iterations={reached + 3}"
+        status, said = self.finish(self.start(command))
+        self.assertEqual(status, [0, 0], said)
+        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, reached + 4)))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ std::string twin_of(const std::string& model) {
 }  // namespace
 
 EngineOptions engine_options(const ComputeOptions& options) {
-  const int threads = options.threads > 0 ? options.threads : available_processors();
+  const int threads = threads_or_all(options.threads);
   return {parse_device(options.device), parse_precision(options.precision), threads, false};
 }
 

@@ -23,17 +23,8 @@ namespace {
 
 // --- what to do --------------------------------------------------------------------------------------------
 
-fs::path presets_folder() { return share_folder() / "presets"; }
-
 Pipeline find_pipeline(const DegradeConfig& config) {
-  const auto preset = presets_folder() / fmt::format("degrade-{}.toml", config.method);
-  const bool is_file =
-      config.method.find('/') != std::string::npos || fs::path(config.method).extension() == ".toml";
-  if (!is_file && !path_exists(preset)) {
-    throw UsageError(fmt::format("-m {}: neither a .toml file nor a preset ({})", printable(config.method),
-                                 fmt::join(degradation_presets(), ", ")));
-  }
-  auto pipeline = read_pipeline(is_file ? fs::path(config.method) : preset, presets_folder());
+  auto pipeline = read_pipeline(config.method, presets_folder());
   if (config.scale > 0) pipeline.scale = config.scale;
   if (pipeline.crop_to_scale && pipeline.scale != std::floor(pipeline.scale)) {
     throw UsageError(fmt::format("-s {}: {} takes whole scales", pipeline.scale, config.method));
@@ -142,7 +133,7 @@ class Degrader {
       : log_(program.log()),
         config_(config),
         output_(output),
-        threads_(config.threads > 0 ? config.threads : available_processors()),
+        threads_(threads_or_all(config.threads)),
         at_once_(std::clamp(static_cast<int>(pictures), 1, most_at_once(config, threads_))),
         slots_(at_once_),
         stage_([this] { at::set_num_threads(threads_); }),
@@ -244,22 +235,10 @@ class Degrader {
 
 }  // namespace
 
-std::vector<std::string> degradation_presets() {
-  constexpr std::string_view kPrefix = "degrade-";
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(presets_folder())) {
-    const auto name = entry.path().stem().string();
-    if (name.substr(0, kPrefix.size()) == kPrefix) names.push_back(name.substr(kPrefix.size()));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 ExitStatus degrade(Program& program, DegradeConfig config) {
   check(config);
   const auto output = output_options(config);
-  const VipsSession vips(program.info().name.c_str(),
-                         config.threads > 0 ? config.threads : available_processors());
+  const VipsSession vips(program.info().name.c_str(), threads_or_all(config.threads));
   const auto inputs =
       find_inputs(config.input, program.log(), config.pairs.empty() ? output.output : config.pairs);
   check_places(config, inputs);

@@ -23,7 +23,4 @@ struct DegradeConfig {
 /// Makes an LR image, or a pair, of every HR image.
 ExitStatus degrade(Program& program, DegradeConfig config);
 
-/// The names of the presets that there are.
-std::vector<std::string> degradation_presets();
-
 }  // namespace sr

@@ -113,7 +113,7 @@ Measure fid_measure(const FidFeatures& network) { return {"fid", false, 2, netwo
 
 ExitStatus measure_sets(Program& program, const MetricsConfig& config, const MeasureRequest& request) {
   check_set_options(config);
-  const int threads = config.scoring.threads > 0 ? config.scoring.threads : available_processors();
+  const int threads = threads_or_all(config.scoring.threads);
   at::set_num_threads(threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   std::vector<std::vector<Input>> pictures;

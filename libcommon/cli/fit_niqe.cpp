@@ -104,7 +104,7 @@ ExitStatus fit_niqe_model(Program& program, const FitNiqeConfig& config) {
   if (config.output.empty() || is_stream(config.output))
     throw UsageError("name the file that the model goes to by -o");
   needed_to_start([&] { const AtomicFile writable(config.output); });
-  const int threads = config.threads > 0 ? config.threads : available_processors();
+  const int threads = threads_or_all(config.threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   const auto inputs = find_inputs(config.input, log);
   for (const auto& missing : inputs.missing) log.error(missing);

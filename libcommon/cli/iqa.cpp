@@ -42,7 +42,7 @@ ScoredFile judge_one(const Input& input, const IqaConfig& config, const std::vec
 
 ExitStatus judge(Program& program, const IqaConfig& config) {
   auto& log = program.log();
-  const int threads = config.scoring.threads > 0 ? config.scoring.threads : available_processors();
+  const int threads = threads_or_all(config.scoring.threads);
   at::set_num_threads(threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   auto inputs = find_inputs(config.input, log);

@@ -91,7 +91,7 @@ class PairScorer {
 ExitStatus measure_pairs(Program& program, const MetricsConfig& config) {
   auto& log = program.log();
   if (!config.save_stats.empty()) throw UsageError("--save-stats goes with -m fid and one folder");
-  const int threads = config.scoring.threads > 0 ? config.scoring.threads : available_processors();
+  const int threads = threads_or_all(config.scoring.threads);
   at::set_num_threads(threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   const auto found = find_pairs(config, log);

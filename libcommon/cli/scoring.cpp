@@ -68,7 +68,7 @@ ExitStatus score_files(Program& program, const ScoringOptions& options, const Sc
   ScoreTable table(stdout, "standard output", std::move(layout));
   ScoreSheet sheet(table, task.names, task.measures.size());
   Progress progress(program.log(), program.progress(), task.names.size());
-  const int threads = options.threads > 0 ? options.threads : available_processors();
+  const int threads = threads_or_all(options.threads);
   const auto workers = share_threads(task.names.size(), threads, options.batch.jobs);
   for_each_in_flight(task.names.size(), workers.count, [&](size_t i) {
     at::set_num_threads(workers.threads_each);

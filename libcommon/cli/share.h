@@ -9,4 +9,7 @@ namespace sr {
 /// built in. Throws UsageError where there is neither.
 fs::path share_folder();
 
+/// Its settings files.
+inline fs::path presets_folder() { return share_folder() / "presets"; }
+
 }  // namespace sr

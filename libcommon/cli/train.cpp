@@ -7,6 +7,7 @@
 #include "cli/share.h"
 #include "cli/weights_source.h"
 #include "core/memory.h"
+#include "core/presets.h"
 #include "image/vips.h"
 #include "infer/device.h"
 #include "training/run.h"
@@ -17,18 +18,7 @@ namespace {
 
 constexpr int kLevels = 3;  // of tables in which single settings are changed
 
-fs::path presets_folder() { return share_folder() / "presets"; }
-
 // --- settings ----------------------------------------------------------------------------------------------
-
-std::string toml_text(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') escaped += '\\';
-    escaped += c;
-  }
-  return fmt::format("\"{}\"", escaped);
-}
 
 std::string toml_texts(const std::vector<std::string>& texts) {
   std::vector<std::string> quoted;
@@ -56,10 +46,11 @@ TomlValue parse_change(const std::string& text) {
 /// The settings file under what the command line says.
 TomlValue resolved(const TrainOptions& options) {
   const auto kept = fs::path(options.run) / "config.toml";
+  const Presets presets(presets_folder(), "train", kLevels);
   if (options.settings.empty() && !(options.resume && path_exists(kept)))
     throw UsageError("--config must name a preset or a .toml file (or --resume a run that has one)");
-  auto settings = options.settings.empty() ? TomlValue::read(kept)
-                                           : read_train_preset(options.settings, presets_folder());
+  auto settings =
+      options.settings.empty() ? TomlValue::read(kept) : presets.read(presets.find(options.settings));
   const auto overlay = [&](const TomlValue& value) { settings = settings.overlaid(value, kLevels); };
   if (!options.hr.empty()) overlay(change("data.hr", toml_texts(options.hr)));
   if (!options.lr.empty()) overlay(change("data.lr", toml_texts(options.lr)));
@@ -202,7 +193,7 @@ ExitStatus train(Program& program, const TrainOptions& options) {
   if (options.run.empty()) throw UsageError("-o must name the run's folder");
   const auto settings = resolved(options);
   const auto config = checked_config(options, settings);
-  const int threads = options.compute.threads > 0 ? options.compute.threads : available_processors();
+  const int threads = threads_or_all(options.compute.threads);
   at::set_num_threads(threads);
   keep_freed_memory();
   const VipsSession vips("sr-train", threads);

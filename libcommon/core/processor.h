@@ -3,13 +3,14 @@
 
 namespace sr {
 
-/// Whether it multiplies tiles of bfloat16 (Intel AMX), so that LibTorch's convolutions do.
-inline bool has_matrix_tiles() {
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-  return __builtin_cpu_supports("amx-bf16");
+/// Whether it multiplies bfloat16 (AVX512-BF16, which all with AMX have too).
+inline bool has_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
+/// Whether it multiplies tiles of bfloat16 (Intel AMX), so that LibTorch's convolutions do.
+inline bool has_matrix_tiles() { return __builtin_cpu_supports("amx-bf16") != 0; }
 #else
-  return false;
+inline bool has_bfloat16() { return false; }
+inline bool has_matrix_tiles() { return false; }
 #endif
-}
 
 }  // namespace sr

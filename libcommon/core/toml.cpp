@@ -131,9 +131,7 @@ TomlValue TomlValue::overlaid(const TomlValue& other, int levels) const {
   return result;
 }
 
-namespace {
-
-std::string quoted(const std::string& text) {
+std::string toml_text(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -148,17 +146,19 @@ std::string quoted(const std::string& text) {
   return result + '"';
 }
 
+namespace {
+
 std::string key_text(const std::string& key) {
   const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
   });
-  return bare ? key : quoted(key);
+  return bare ? key : toml_text(key);
 }
 
 }  // namespace
 
 std::string TomlValue::inline_text() const {
-  if (is_text()) return quoted(text());
+  if (is_text()) return toml_text(text());
   if (const auto* number = std::get_if<double>(&value_)) return number_text(*number);
   if (const auto* truth = std::get_if<bool>(&value_)) return *truth ? "true" : "false";
   std::vector<std::string> parts;

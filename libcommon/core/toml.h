@@ -62,6 +62,9 @@ class TomlValue {
   std::string place_;  ///< "FILE:LINE"
 };
 
+/// `text` as TOML writes it, in quotes.
+std::string toml_text(const std::string& text);
+
 /// Refuses every key of `table` that is not among `known`.
 void refuse_unknown_keys(const TomlValue& table, const std::vector<std::string>& known);
 

@@ -6,8 +6,8 @@
 #include <limits>
 #include <numeric>
 
+#include "core/presets.h"
 #include "core/records.h"
-#include "core/toml.h"
 
 namespace sr {
 namespace {
@@ -354,17 +354,6 @@ PairSpec pair_spec(const TomlValue& table) {
   return {probability_at(table, "flip", 0), flag("sharpen"), flag("upscaled")};
 }
 
-TomlValue read_extended(const fs::path& file, const fs::path& presets, int depth = 0) {
-  constexpr int kDeepest = 8;
-  const auto value = TomlValue::read(file);
-  const auto* extends = value.find("extends");
-  if (extends == nullptr) return value;
-  if (depth == kDeepest) extends->refuse("pipelines that extend each other in a circle, or too deep");
-  const auto base = presets / fmt::format("degrade-{}.toml", extends->text());
-  if (!path_exists(base)) extends->refuse(fmt::format("there is no preset '{}'", printable(extends->text())));
-  return read_extended(base, presets, depth + 1).overlaid(value);
-}
-
 /// The HR half can be kept sharpened only where sharpening is what certainly happens first.
 void check_pair(const Pipeline& pipeline, const TomlValue& root) {
   if (!pipeline.pair.sharpen) return;
@@ -379,8 +368,10 @@ void check_pair(const Pipeline& pipeline, const TomlValue& root) {
 
 }  // namespace
 
-Pipeline read_pipeline(const fs::path& file, const fs::path& presets) {
-  const auto root = read_extended(file, presets);
+Pipeline read_pipeline(const std::string& name_or_file, const fs::path& folder) {
+  const Presets presets(folder, "degrade");
+  const auto file = presets.find(name_or_file);
+  const auto root = presets.read(file);
   Pipeline pipeline;
   pipeline.name = file.stem().string();
   for (const auto& [key, value] : root.table()) {

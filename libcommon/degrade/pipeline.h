@@ -119,8 +119,8 @@ struct Pipeline {
   PairSpec pair;
 };
 
-/// Reads a pipeline; `extends = "NAME"` lays it over `presets`/degrade-NAME.toml. Throws UsageError
-/// "FILE:LINE: what is wrong".
-Pipeline read_pipeline(const fs::path& file, const fs::path& presets);
+/// Reads a pipeline of the presets degrade-NAME.toml of `folder`, or a .toml file that may extend one. Throws
+/// UsageError "FILE:LINE: what is wrong".
+Pipeline read_pipeline(const std::string& name_or_file, const fs::path& folder);
 
 }  // namespace sr

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/processor.h"
 #include "infer/amx_conv.h"
 
 namespace sr {
@@ -98,18 +99,11 @@ at::ScalarType choose_type(Precision precision, const at::Device& device) {
       return at::kHalf;
     case Precision::automatic: break;
   }
-  if (device.is_cpu()) return cpu_has_bf16() ? at::kBFloat16 : at::kFloat;
+  if (device.is_cpu()) return has_bfloat16() ? at::kBFloat16 : at::kFloat;
   return cuda_major(device.index()) >= 8 ? at::kBFloat16 : at::kHalf;
 }
 
-bool cpu_has_bf16() {
-#if defined(__x86_64__)
-  // GCC 12 has no name for AMX here; every processor with AMX has AVX512-BF16 too
-  return __builtin_cpu_supports("avx512bf16") != 0;
-#else
-  return false;
-#endif
-}
+int threads_or_all(int threads) { return threads > 0 ? threads : available_processors(); }
 
 int available_processors() {
   cpu_set_t set;

@@ -17,11 +17,10 @@ at::Device parse_device(std::string_view text);
 /// AVX512-BF16 and on GPUs from Ampere on, fp16 on older GPUs, else fp32.
 at::ScalarType choose_type(Precision precision, const at::Device& device);
 
-/// True where this processor multiplies bf16 in hardware (AVX512-BF16 or AMX).
-bool cpu_has_bf16();
-
 /// Processors that this process may run on (its affinity mask, not the machine's count).
 int available_processors();
+/// What a number of threads means: 0 is one for each processor.
+int threads_or_all(int threads);
 
 /// What there is to know of the machine and the libraries, a line each: `--version -v` prints it.
 std::string describe_platform();

@@ -69,9 +69,7 @@ Engine::Engine(StateDict weights, const EngineOptions& options, Log& log)
       network_(make_network(weights_)),
       shape_(network_->shape()),
       type_(choose_type(options.precision, options.device)),
-      stage_([threads = options.threads] {
-        at::set_num_threads(threads > 0 ? threads : available_processors());
-      }) {
+      stage_([threads = options.threads] { at::set_num_threads(threads_or_all(threads)); }) {
   network_->to(options_.device);
   if (options_.device.is_cpu() && type_ == at::kBFloat16) fused_ = fuse(*network_);
   if (fused_ || type_ == at::kFloat) exact_ = network_;

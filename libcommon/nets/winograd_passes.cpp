@@ -428,7 +428,7 @@ template <int kRows>
   }
 }
 #else
-void multiply_halves(const Products&, Range) {}  // never called: see multiplies_bfloat16()
+void multiply_halves(const Products&, Range) {}  // never called: see has_bfloat16()
 void correlate_pairs(const Correlate&) {}
 #endif
 
@@ -478,14 +478,6 @@ void multiply(const Products& job, Range items) {
 void finish(const Finish& job, Range tiles) { run(job, tiles); }
 void spread(const Spread& job) { run(job); }
 void correlate(const Correlate& job) { job.pairs ? correlate_pairs(job) : run(job); }
-
-bool multiplies_bfloat16() {
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
 
 Grid::Grid(std::int64_t images, std::int64_t height, std::int64_t width, std::int64_t kernel)
     : height(height),

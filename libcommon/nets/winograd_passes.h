@@ -33,16 +33,14 @@ struct Grid {
 /// points out of each other's place in cache.
 inline std::int64_t plane_size(std::int64_t tiles, std::int64_t channels) { return tiles * channels + 16; }
 
-/// How points lie: bfloat16 where their products are to be sums of two.
+/// How points lie: bfloat16 (where the processor multiplies it: has_bfloat16()) if products are to sum two at
+/// once.
 enum class Form {
   floats,
   halves,      ///< bfloat16: products that sum over the channels
   tile_pairs,  ///< bfloat16 [tiles / 2][channels][2]: products that sum over the tiles; a last tile's other
                ///< is 0
 };
-
-/// Whether this processor multiplies halves and tile_pairs.
-bool multiplies_bfloat16();
 
 /// Consecutive things.
 struct Range {

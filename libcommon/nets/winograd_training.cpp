@@ -75,7 +75,7 @@ struct After {
 
 /// Whether products of gradients may be of bfloat16, as the gradients themselves are.
 bool multiplies_in_halves(const Tensor& gradient) {
-  return gradient.scalar_type() == at::kBFloat16 && multiplies_bfloat16();
+  return gradient.scalar_type() == at::kBFloat16 && has_bfloat16();
 }
 
 /// The convolution of PReLU's answers; without `slopes`, of the images. `halves`: products are of bfloat16.

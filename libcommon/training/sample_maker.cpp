@@ -22,14 +22,7 @@ void check(const DataConfig& config) {
 }
 
 Pipeline find_pipeline(const DataConfig& config) {
-  const auto& name = config.degradation;
-  const bool is_file = name.find('/') != std::string::npos || fs::path(name).extension() == ".toml";
-  const auto file = is_file ? fs::path(name) : config.presets / fmt::format("degrade-{}.toml", name);
-  if (!is_file && !path_exists(file)) {
-    throw UsageError(fmt::format("degradation {}: neither a .toml file nor a preset of {}", printable(name),
-                                 printable(config.presets.string())));
-  }
-  auto pipeline = read_pipeline(file, config.presets);
+  auto pipeline = read_pipeline(config.degradation, config.presets);
   pipeline.scale = config.scale;
   return pipeline;
 }

@@ -249,17 +249,6 @@ void check(const TrainConfig& config) {
   config.discriminator_optimiser.schedule.check();
 }
 
-TomlValue read_extended(const fs::path& file, const fs::path& presets, int depth) {
-  constexpr int kDeepest = 8, kLevels = 3;
-  const auto value = TomlValue::read(file);
-  const auto* extends = value.find("extends");
-  if (extends == nullptr) return value;
-  if (depth == kDeepest) extends->refuse("presets that extend each other in a circle, or too deep");
-  const auto base = presets / fmt::format("train-{}.toml", extends->text());
-  if (!path_exists(base)) extends->refuse(fmt::format("there is no preset '{}'", printable(extends->text())));
-  return read_extended(base, presets, depth + 1).overlaid(value, kLevels);
-}
-
 }  // namespace
 
 TrainConfig read_train_config(const TomlValue& root) {
@@ -293,15 +282,6 @@ TrainConfig read_train_config(const TomlValue& root) {
   table.done();
   check(config);
   return config;
-}
-
-TomlValue read_train_preset(const std::string& name_or_file, const fs::path& presets) {
-  const auto preset = presets / fmt::format("train-{}.toml", name_or_file);
-  const bool is_file =
-      name_or_file.find('/') != std::string::npos || fs::path(name_or_file).extension() == ".toml";
-  if (!is_file && !path_exists(preset))
-    throw UsageError(fmt::format("{}: neither a .toml file nor a preset", printable(name_or_file)));
-  return read_extended(is_file ? fs::path(name_or_file) : preset, presets, 0);
 }
 
 }  // namespace sr

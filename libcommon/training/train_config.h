@@ -82,8 +82,4 @@ struct TrainConfig {
 /// `table` is the whole of the settings. Throws UsageError that names the line of what is wrong.
 TrainConfig read_train_config(const TomlValue& table);
 
-/// A preset's table: train-NAME.toml of the folder `presets`, or a .toml file, over what it `extends`. Throws
-/// UsageError.
-TomlValue read_train_preset(const std::string& name_or_file, const fs::path& presets);
-
 }  // namespace sr

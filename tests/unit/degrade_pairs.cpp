@@ -14,10 +14,7 @@ namespace {
 
 using namespace sr;
 
-Pipeline preset(const std::string& name) {
-  const auto folder = share_folder() / "presets";
-  return read_pipeline(folder / ("degrade-" + name + ".toml"), folder);
-}
+Pipeline preset(const std::string& name) { return read_pipeline(name, presets_folder()); }
 
 /// Smooth structure with some noise, the same every time.
 Tensor photograph(std::int64_t count, std::int64_t height, std::int64_t width) {

@@ -16,10 +16,7 @@ namespace {
 
 using namespace sr;
 
-Pipeline preset(const std::string& name) {
-  const auto folder = share_folder() / "presets";
-  return read_pipeline(folder / ("degrade-" + name + ".toml"), folder);
-}
+Pipeline preset(const std::string& name) { return read_pipeline(name, presets_folder()); }
 
 /// A pipeline written for a test, in a file that is removed again.
 class PipelineFile {
@@ -29,7 +26,7 @@ class PipelineFile {
     std::ofstream(path_.string()) << text;
   }
   ~PipelineFile() { fs::remove(path_); }
-  Pipeline read() const { return read_pipeline(path_, share_folder() / "presets"); }
+  Pipeline read() const { return read_pipeline(path_.string(), presets_folder()); }
   /// The error, without the folder.
   std::string refusal() const {
     try {

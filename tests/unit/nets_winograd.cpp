@@ -2,8 +2,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/autocast.h"
+#include "core/processor.h"
 #include "nets/winograd.h"
-#include "nets/winograd_passes.h"
 #include "nets/winograd_training.h"
 #include "nets_testing.h"
 
@@ -95,7 +95,7 @@ TEST_CASE("under autocast Winograd's convolution answers in bfloat16 and errs by
       return output;
     });
     const double error = largest_error(half, inputs.results(by_libtorch));
-    const double limit = winograd::multiplies_bfloat16() ? 0.02 : 0.006;
+    const double limit = has_bfloat16() ? 0.02 : 0.006;
     CHECK(error < limit);
     CHECK(error > 1e-4);
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,6 +81,21 @@ void AtomicFile::commit() {
   if (!sync(path_, O_RDWR) || ::rename(path_.c_str(), target_.c_str()) != 0) fail(target_);
   temporary_.reset();
   sync(folder_of(target_), O_RDONLY | O_DIRECTORY);  // a file system that cannot sync folders is no failure
+}
+
+void write_whole(const fs::path& target, const std::function<void(std::ostream&)>& write) {
+  AtomicFile file(target);
+  errno = 0;
+  std::ofstream out(file.path().string(), std::ios::binary | std::ios::trunc);
+  try {
+    write(out);
+  } catch (const Error& problem) {
+    throw Error(fmt::format("{}: {}", printable(target.string()), problem.what()));
+  }
+  out.close();
+  if (!out && errno == 0) errno = EIO;
+  if (!out) fail(target);
+  file.commit();
 }
 
 }  // namespace sr

@@ -1,7 +1,9 @@
 #pragma once
 // Outputs that are whole or absent.
 
+#include <functional>
 #include <memory>
+#include <ostream>
 
 #include "core/files.h"
 #include "core/signals.h"
@@ -32,5 +34,8 @@ class AtomicFile {
   fs::path path_;
   std::unique_ptr<TemporaryPath> temporary_;  ///< while `path_` is one
 };
+
+/// Such a file, of what `write` puts into the stream. Throws Error that names it, also where `write` does.
+void write_whole(const fs::path& target, const std::function<void(std::ostream&)>& write);
 
 }  // namespace sr

@@ -37,6 +37,15 @@ struct JsonText : PlainText {
 
 }  // namespace
 
+std::string json_object(std::span<const NamedField> fields) {
+  std::string object;
+  for (const auto& [name, field] : fields) {
+    object +=
+        fmt::format("{}{}:{}", object.empty() ? "{" : ",", json_text(name), std::visit(JsonText{}, field));
+  }
+  return object.empty() ? "{}" : object + "}";
+}
+
 RecordWriter::RecordWriter(std::FILE* out, std::string name, RecordLayout layout)
     : out_(out), name_(std::move(name)), layout_(std::move(layout)) {
   if (layout_.format == RecordFormat::json) return;
@@ -67,13 +76,10 @@ std::string RecordWriter::tsv_line(std::span<const Field> fields) const {
 }
 
 std::string RecordWriter::json_line(std::span<const Field> fields) const {
-  std::string line = "{";
-  const auto add = [&](const std::string& name, const std::string& value) {
-    line += fmt::format("{}{}:{}", line.size() == 1 ? "" : ",", json_text(name), value);
-  };
-  for (std::size_t i = 0; i < fields.size(); ++i) add(layout_.columns[i], std::visit(JsonText{}, fields[i]));
-  for (const auto& [name, text] : layout_.facts) add(name, json_text(text));
-  return line + "}\n";
+  std::vector<NamedField> named;
+  for (std::size_t i = 0; i < fields.size(); ++i) named.emplace_back(layout_.columns[i], fields[i]);
+  named.insert(named.end(), layout_.facts.begin(), layout_.facts.end());
+  return json_object(named) + "\n";
 }
 
 void write_text(std::FILE* out, const std::string& name, const std::string& text) {

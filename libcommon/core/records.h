@@ -22,6 +22,11 @@ enum class RecordFormat { tsv, json };
 
 using Field = std::variant<std::string, double, std::int64_t, bool, std::monostate>;
 
+using NamedField = std::pair<std::string, Field>;
+
+/// A JSON object on one line, without its end.
+std::string json_object(std::span<const NamedField> fields);
+
 struct RecordLayout {
   std::vector<std::string> columns;
   /// What holds for all records, such as {"protocol", "Y, crop 4"}: comment lines `# protocol: Y, crop 4`

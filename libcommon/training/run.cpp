@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <fmt/format.h>
-#include <fstream>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -15,15 +14,6 @@ namespace sr {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-void write_text_file(const fs::path& path, const std::string& text) {
-  AtomicFile file(path);
-  std::ofstream out(file.path().string(), std::ios::binary);
-  out << text;
-  out.close();
-  if (!out) throw Error(fmt::format("{}: cannot be written", printable(path.string())));
-  file.commit();
-}
 
 /// What an iteration's log line says: losses, and how fast it goes.
 class Pace {
@@ -108,7 +98,7 @@ class Run {
     }
     if (!writes()) return;
     fs::create_directories(options_.folder);
-    write_text_file(options_.folder / "config.toml", settings_);
+    write_whole(options_.folder / "config.toml", [&](std::ostream& out) { out << settings_; });
     run_log_.emplace(options_.folder, done_);
   }
 

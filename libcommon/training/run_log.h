@@ -15,7 +15,7 @@ namespace sr {
 
 class RunLog {
  public:
-  using Entry = std::vector<std::pair<std::string, Field>>;
+  using Entry = std::vector<NamedField>;
 
   /// Opens the log to go on after `iteration`: lines of later ones, and one that was cut off, are taken away,
   /// since those iterations come again. Throws Error.

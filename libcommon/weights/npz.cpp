@@ -359,17 +359,7 @@ StateDict read_npz(const fs::path& path, const std::set<std::string>& only) {
 }
 
 void write_npz(const fs::path& path, const StateDict& arrays) {
-  AtomicFile file(path);
-  errno = 0;
-  std::ofstream out(file.path().string(), std::ios::binary | std::ios::trunc);
-  try {
-    write_stream(out, members_of(arrays));
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), problem.what()));
-  }
-  out.close();
-  if (!out) throw Error(fmt::format("{}: {}", printable(path.string()), std::strerror(errno ? errno : EIO)));
-  file.commit();
+  write_whole(path, [&](std::ostream& out) { write_stream(out, members_of(arrays)); });
 }
 
 }  // namespace sr

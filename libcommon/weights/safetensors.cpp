@@ -253,19 +253,7 @@ Safetensors read_safetensors(const fs::path& path) {
 
 void write_safetensors(const fs::path& path, const StateDict& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  AtomicFile file(path);
-  errno = 0;
-  std::ofstream out(file.path().string(), std::ios::binary | std::ios::trunc);
-  try {
-    write_stream(out, tensors, metadata);
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), problem.what()));
-  }
-  out.close();
-  if (!out) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), std::strerror(errno ? errno : EIO)));
-  }
-  file.commit();
+  write_whole(path, [&](std::ostream& out) { write_stream(out, tensors, metadata); });
 }
 
 }  // namespace sr

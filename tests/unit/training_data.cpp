@@ -399,7 +399,7 @@ TEST_CASE("what can't be trained on is refused at the start") {
   CHECK(contains(refused([](auto& c) { c.crop = 18; }), "18 is no multiple of the scale 4"));
   CHECK(contains(refused([](auto& c) { c.crop = 60; }),
                  "0.png: 71x50 pixels are too few for a crop of 60x60 (and 3 more like it)"));
-  CHECK(contains(refused([](auto& c) { c.degradation = "fog"; }), "degradation fog: neither"));
+  CHECK(contains(refused([](auto& c) { c.degradation = "fog"; }), "fog: neither"));
   CHECK(contains(refused([](auto& c) { c.sources[0].weight = -1; }), "weight must be above 0"));
   CHECK(contains(refusal(config, 0, 4), "a batch of 6 can't be shared out among 4 ranks"));
   CHECK(contains(refusal(config, 2, 2), "no rank 2 of 2"));

@@ -16,14 +16,7 @@ constexpr size_t shown_complaints = 6;
 /// PyTorch has counted batches since version 0.4.1 only, and nothing depends on the count.
 bool may_be_missing(const std::string& key) { return key.ends_with("num_batches_tracked"); }
 
-std::map<std::string, Tensor> tensors_of(const torch::nn::Module& module) {
-  std::map<std::string, Tensor> tensors;
-  for (const auto& parameter : module.named_parameters()) tensors[parameter.key()] = parameter.value();
-  for (const auto& buffer : module.named_buffers()) tensors[buffer.key()] = buffer.value();
-  return tensors;
-}
-
-std::vector<std::string> complaints(const std::map<std::string, Tensor>& own, const StateDict& weights,
+std::vector<std::string> complaints(const StateDict& own, const StateDict& weights,
                                     const std::function<bool(const std::string&)>& spare) {
   std::vector<std::string> found;
   for (const auto& [key, tensor] : own) {
@@ -43,26 +36,35 @@ std::vector<std::string> complaints(const std::map<std::string, Tensor>& own, co
   return found;
 }
 
-/// Throws Error where there are complaints.
-void check(const std::string& network, std::vector<std::string> found) {
-  if (found.empty()) return;
-  const size_t more = found.size() - std::min(shown_complaints, found.size());
-  found.resize(found.size() - more);
-  throw Error(fmt::format("the weights do not fit {}: {}{}", network, fmt::join(found, "; "),
-                          more > 0 ? fmt::format("; and {} more", more) : ""));
+}  // namespace
+
+StateDict tensors_of(const torch::nn::Module& module) {
+  StateDict tensors;
+  for (const auto& parameter : module.named_parameters())
+    tensors[parameter.key()] = parameter.value().detach();
+  for (const auto& buffer : module.named_buffers()) tensors[buffer.key()] = buffer.value();
+  return tensors;
 }
 
-}  // namespace
+void copy_tensors(const StateDict& values, const StateDict& into, const std::string& what,
+                  const std::function<bool(const std::string&)>& spare) {
+  auto found = complaints(into, values, spare);
+  if (!found.empty()) {
+    const size_t more = found.size() - std::min(shown_complaints, found.size());
+    found.resize(found.size() - more);
+    throw Error(fmt::format("{}: {}{}", what, fmt::join(found, "; "),
+                            more > 0 ? fmt::format("; and {} more", more) : ""));
+  }
+  const at::NoGradGuard no_grad;
+  for (const auto& [key, tensor] : into) {
+    const auto entry = values.find(key);
+    if (entry != values.end()) tensor.copy_(entry->second);
+  }
+}
 
 void copy_weights(torch::nn::Module& module, const StateDict& weights,
                   const std::function<bool(const std::string&)>& spare) {
-  auto own = tensors_of(module);
-  check(module.name(), complaints(own, weights, spare));
-  const at::NoGradGuard no_grad;
-  for (auto& [key, tensor] : own) {
-    const auto entry = weights.find(key);
-    if (entry != weights.end()) tensor.copy_(entry->second);
-  }
+  copy_tensors(weights, tensors_of(module), "the weights do not fit " + module.name(), spare);
 }
 
 void fill_module(torch::nn::Module& module, const StateDict& weights,

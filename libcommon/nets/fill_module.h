@@ -9,6 +9,14 @@
 
 namespace sr {
 
+/// Parameters and buffers by name: those in use, no copies.
+StateDict tensors_of(const torch::nn::Module& module);
+
+/// Copies tensors into those of the same names. Throws Error "`what`: ..." that lists missing, unexpected and
+/// misshapen ones; nothing is changed then. For `spare` see copy_weights().
+void copy_tensors(const StateDict& values, const StateDict& into, const std::string& what,
+                  const std::function<bool(const std::string&)>& spare = {});
+
 /// Copies `weights`, whose keys are the module's own names, into its parameters and buffers (float32), which
 /// may be anywhere; whether they learn, and the module's mode, stay as they are. Keys for which `spare` holds
 /// are left aside: what official checkpoints carry and the module has no use for, or computes by itself. A

@@ -1,9 +1,9 @@
 #include "training/ema.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "nets/fill_module.h"
 #include "training/update_passes.h"
 
 namespace sr {
@@ -35,21 +35,6 @@ Tensor Ema::find(const std::string& name) const {
   return found == averages_.end() ? Tensor() : found->second;
 }
 
-void Ema::load_state(const StateDict& state) { copy_state(state, averages_, "the moving average"); }
-
-void copy_state(const StateDict& values, const StateDict& into, const std::string& what) {
-  for (const auto& [name, tensor] : into) {
-    const auto found = values.find(name);
-    if (found == values.end()) throw Error(fmt::format("{} has no {}", what, name));
-    if (found->second.sizes() == tensor.sizes()) continue;
-    throw Error(fmt::format("{}: {} is {}, not {}", what, name, fmt::join(found->second.sizes(), "x"),
-                            fmt::join(tensor.sizes(), "x")));
-  }
-  for (const auto& [name, tensor] : values) {
-    if (into.count(name) == 0) throw Error(fmt::format("{} has an unexpected {}", what, name));
-  }
-  const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : into) tensor.copy_(values.at(name));
-}
+void Ema::load_state(const StateDict& state) { copy_tensors(state, averages_, "the moving average"); }
 
 }  // namespace sr

@@ -30,8 +30,4 @@ class Ema {
   StateDict averages_;
 };
 
-/// Copies `values` into the tensors of `into` under the same names. Throws Error that begins with `what`
-/// where names or shapes differ; nothing is changed then.
-void copy_state(const StateDict& values, const StateDict& into, const std::string& what);
-
 }  // namespace sr

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/fill_module.h"
 #include "training/update_passes.h"
 
 namespace sr {
@@ -131,7 +132,7 @@ StateDict Adam::state() const {
 
 void Adam::load_state(const StateDict& state) {
   const StateDict own = this->state();
-  copy_state(state, own, "the optimiser's state");
+  copy_tensors(state, own, "the optimiser's state");
   steps_ = own.at("step").item<int64_t>();
 }
 

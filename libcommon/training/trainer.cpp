@@ -8,6 +8,7 @@
 #include "core/autocast.h"
 #include "core/error.h"
 #include "core/random.h"
+#include "nets/fill_module.h"
 #include "nets/keys.h"
 #include "training/checkpoint.h"
 #include "training/gradients.h"
@@ -19,13 +20,6 @@ at::Generator generator_of(std::uint64_t seed, const std::string& purpose) {
   return at::make_generator<at::CPUGeneratorImpl>(RandomStream(seed, "training", purpose).bits(0));
 }
 
-StateDict named_tensors(const torch::nn::Module& module) {
-  StateDict tensors;
-  for (const auto& entry : module.named_parameters()) tensors[entry.key()] = entry.value().detach();
-  for (const auto& entry : module.named_buffers()) tensors[entry.key()] = entry.value();
-  return tensors;
-}
-
 void require_gradients(const NamedParameters& parameters, bool wanted) {
   for (const auto& [name, parameter] : parameters) parameter.requires_grad_(wanted);
 }
@@ -34,7 +28,7 @@ void require_gradients(const NamedParameters& parameters, bool wanted) {
 void start_from(Network& network, const StateDict& checkpoint, const std::string& name) {
   const auto known = make_network(checkpoint);
   try {
-    copy_state(named_tensors(*known), named_tensors(network), name);
+    copy_tensors(tensors_of(*known), tensors_of(network), name);
   } catch (const Error& error) {
     throw UsageError(fmt::format("generator.start: {}", error.what()));
   }
@@ -88,7 +82,6 @@ void Trainer::make_generator_parts(const TrainingWeights& weights) {
       entry.value().set_data(ema_->find(entry.key()));
     }
   }
-  result_ = ema_ ? ema_->state() : named_tensors(*generator_);
 }
 
 void Trainer::make_discriminator_parts(const TrainingWeights& weights) {
@@ -103,8 +96,8 @@ void Trainer::make_discriminator_parts(const TrainingWeights& weights) {
     network->draw(draws_);
   }
   if (!config_.discriminator_start.empty())
-    copy_state(weights.load(config_.discriminator_start), named_tensors(*network),
-               config_.discriminator_start);
+    copy_tensors(weights.load(config_.discriminator_start), tensors_of(*network),
+                 config_.discriminator_start);
   add_opponent("discriminator", std::make_unique<GanAdversary>(network, config_.loss, arithmetic_));
 }
 
@@ -124,7 +117,7 @@ void Trainer::make_sfd_parts(const TrainingWeights& weights) {
     sfd_->tg_d->draw(draws_);
   }
   if (!config_.sfd_start.empty())
-    copy_state(weights.load(config_.sfd_start), named_tensors(*sfd_), config_.sfd_start);
+    copy_tensors(weights.load(config_.sfd_start), tensors_of(*sfd_), config_.sfd_start);
   add_opponent("sfd", std::make_unique<SfdAdversary>(sfd_, clip, eyes_, config_.loss, arithmetic_));
 }
 
@@ -258,28 +251,28 @@ StepReport Trainer::step(std::int64_t iteration, const TrainingBatch& batch) {
 
 StateDict Trainer::state() const {
   StateDict state;
-  add_part(state, "generator.", named_tensors(*generator_));
+  add_part(state, "generator.", tensors_of(*generator_));
   add_part(state, "optimiser.generator.", optimiser_->state());
   if (ema_) add_part(state, "ema.", ema_->state());
   for (const auto& opponent : opponents_) {
-    add_part(state, opponent.name + ".", named_tensors(opponent.adversary->module()));
+    add_part(state, opponent.name + ".", tensors_of(opponent.adversary->module()));
     add_part(state, "optimiser." + opponent.name + ".", opponent.optimiser->state());
   }
   return state;
 }
 
 void Trainer::load_state(const StateDict& state) {
-  copy_state(part_of(state, "generator."), named_tensors(*generator_), "the generator");
+  copy_tensors(part_of(state, "generator."), tensors_of(*generator_), "the generator");
   optimiser_->load_state(part_of(state, "optimiser.generator."));
   if (ema_) ema_->load_state(part_of(state, "ema."));
   for (auto& opponent : opponents_) {
-    copy_state(part_of(state, opponent.name + "."), named_tensors(opponent.adversary->module()),
-               "the " + opponent.name);
+    copy_tensors(part_of(state, opponent.name + "."), tensors_of(opponent.adversary->module()),
+                 "the " + opponent.name);
     opponent.optimiser->load_state(part_of(state, "optimiser." + opponent.name + "."));
   }
 }
 
-const StateDict& Trainer::result() const { return result_; }
+StateDict Trainer::result() const { return ema_ ? ema_->state() : tensors_of(*generator_); }
 
 Tensor Trainer::enhanced(const Tensor& image) {
   const at::NoGradGuard no_grad;
@@ -291,6 +284,6 @@ Tensor Trainer::enhanced(const Tensor& image) {
   return answer;
 }
 
-StateDict Trainer::sfd_result() const { return sfd_ ? named_tensors(*sfd_) : StateDict(); }
+StateDict Trainer::sfd_result() const { return sfd_ ? tensors_of(*sfd_) : StateDict(); }
 
 }  // namespace sr

@@ -46,7 +46,7 @@ class Trainer {
   void load_state(const StateDict& state);
 
   /// The generator that is to be used: the average, where there is one.
-  const StateDict& result() const;
+  StateDict result() const;
   /// That generator's answer in [0,1] for an image [1,3,H,W].
   Tensor enhanced(const Tensor& image);
   /// Feat-D and the prompts, in the SFD format; empty without them.
@@ -87,7 +87,6 @@ class Trainer {
   std::unique_ptr<Adam> optimiser_;
   std::unique_ptr<GradientReducer> reducer_;  ///< with a group
   std::unique_ptr<Ema> ema_;
-  StateDict result_;
 
   std::unique_ptr<PerceptualLoss> perceptual_;
   std::shared_ptr<const FrozenClip> eyes_;

@@ -62,13 +62,6 @@ std::string refusal(const DiscriminatorConfig& config, const Tensor& image, cons
   return error_of([&] { drawn(config)->forward(image, semantics); });
 }
 
-std::map<std::string, Tensor> tensors_of(const torch::nn::Module& module) {
-  std::map<std::string, Tensor> tensors;
-  for (const auto& parameter : module.named_parameters()) tensors[parameter.key()] = parameter.value();
-  for (const auto& buffer : module.named_buffers()) tensors[buffer.key()] = buffer.value();
-  return tensors;
-}
-
 bool same(const torch::nn::Module& a, const torch::nn::Module& b) {
   const auto of_a = tensors_of(a), of_b = tensors_of(b);
   return std::all_of(of_a.begin(), of_a.end(),

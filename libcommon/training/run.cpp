@@ -55,7 +55,7 @@ class Run {
         trainer_(std::make_unique<Trainer>(config, options.arithmetic, weights, options.group)) {
     begin();
     if (writes() && config_.validation.every > 0 && !config_.validation.hr.empty())
-      validation_.emplace(config_.validation, config_.data.scale);
+      validation_.emplace(config_.validation, config_.data.scale, weights);
   }
 
   std::unique_ptr<Trainer> train() {
@@ -137,9 +137,15 @@ class Run {
   void validate() {
     const auto scores = validation_->run([&](const Tensor& lr) { return trainer_->enhanced(lr); },
                                          options_.folder / "samples" / fmt::format("{:07}", done_));
-    run_log_->write(done_, "validation",
-                    {{"psnr", scores.psnr}, {"ssim", scores.ssim}, {"pictures", scores.pictures}});
-    log_.note(fmt::format("iteration {}: PSNR {:.2f} dB, SSIM {:.4f}", done_, scores.psnr, scores.ssim));
+    RunLog::Entry entry;
+    std::string told;
+    for (const auto& [name, mean] : scores.means) {
+      entry.emplace_back(name, mean);
+      told += fmt::format("{}{} {:.4f}", told.empty() ? "" : ", ", name, mean);
+    }
+    entry.emplace_back("pictures", scores.pictures);
+    run_log_->write(done_, "validation", entry);
+    log_.note(fmt::format("iteration {}: {}", done_, told));
   }
 
   const TrainConfig& config_;

@@ -230,6 +230,7 @@ ValidationConfig read_validation(Settings table) {
   config.hr = paths(table.texts("hr"));
   config.lr = paths(table.texts("lr"));
   config.protocol = table.text("protocol", config.protocol);
+  config.measures = table.texts("measures");
   config.samples = table.integer("samples", config.samples, 0, 1000);
   table.done();
   return config;

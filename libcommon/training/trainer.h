@@ -1,7 +1,6 @@
 #pragma once
 // One training run's networks, losses and optimisers, an iteration at a time.
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "training/clipiqa_loss.h"
 #include "training/gradient_reducer.h"
 #include "training/train_config.h"
+#include "training/training_weights.h"
 
 namespace sr {
 
@@ -20,12 +20,6 @@ struct StepReport {
   std::vector<std::pair<std::string, double>> losses;  ///< weighted, means over the batch
   double rate = 0;                                     ///< of the generator
   double gradient_norm = 0;                            ///< of the generator, before clipping
-};
-
-/// Tensors of a checkpoint's name, or a file's; files beside it (CLIP's vocabulary).
-struct TrainingWeights {
-  std::function<StateDict(const std::string&)> load;
-  std::function<fs::path(const std::string&)> find;
 };
 
 class Trainer {

@@ -8,6 +8,9 @@
 #include "image/encode.h"
 #include "image/resize.h"
 #include "image/tensor_rows.h"
+#include "quality/dists.h"
+#include "quality/lpips.h"
+#include "quality/psnr_ssim.h"
 #include "training/picture_files.h"
 
 namespace sr {
@@ -17,8 +20,9 @@ Tensor load_rgb(const Picture& picture) {
   return decode(picture, {AlphaPolicy::Kind::drop}).expand({3, -1, -1}).contiguous();
 }
 
-/// To 8 bits, as everything that is compared was stored.
-Tensor quantised(const Tensor& image) { return image.mul(255).round_().clamp_(0, 255).to(at::kByte); }
+/// As a picture file would keep it.
+Tensor to_bytes(const Tensor& image) { return image.mul(255).round_().clamp_(0, 255).to(at::kByte); }
+Tensor on_8_bit_grid(const Tensor& image) { return to_bytes(image).to(at::kFloat).div(255); }
 
 Tensor cut_to_multiple(const Tensor& image, std::int64_t scale) {
   return image.slice(1, 0, image.size(1) / scale * scale).slice(2, 0, image.size(2) / scale * scale);
@@ -32,23 +36,48 @@ void write_sample(const Tensor& image, const fs::path& hr, const fs::path& folde
 
 }  // namespace
 
-Validation::Validation(const ValidationConfig& config, int scale)
-    : config_(config), scale_(scale), protocol_(protocol_named(config.protocol, scale)) {
+Validation::Validation(const ValidationConfig& config, int scale, const TrainingWeights& weights)
+    : config_(config), scale_(scale) {
+  const auto protocol = protocol_named(config.protocol, scale);
+  measures_.emplace_back("psnr", [protocol](const Tensor& image, const Tensor& reference) {
+    return psnr(to_bytes(image[0]), to_bytes(reference[0]), protocol);
+  });
+  measures_.emplace_back("ssim", [protocol](const Tensor& image, const Tensor& reference) {
+    return ssim(to_bytes(image[0]), to_bytes(reference[0]), protocol);
+  });
+  for (const auto& name : config.measures) add_measure(name, weights);
   const auto files = find_files({config.hr, config.lr, 1}, scale);
   for (size_t i = 0; i < files.hr.size(); i++)
     pairs_.push_back({files.lr.empty() ? fs::path() : files.lr[i], files.hr[i]});
+}
+
+void Validation::add_measure(const std::string& name, const TrainingWeights& weights) {
+  const auto add = [&](auto measure) {
+    measures_.emplace_back(name, [measure](const Tensor& image, const Tensor& reference) {
+      return (*measure)(image, reference);
+    });
+  };
+  if (name == "lpips") {
+    add(std::make_shared<const Lpips>(LpipsNet::alex, LpipsVersion::v0_1, weights.load("alexnet"),
+                                      weights.load("lpips-alex")));
+  } else if (name == "dists") {
+    add(std::make_shared<const Dists>(weights.load("vgg16"), weights.load("dists")));
+  } else {
+    throw UsageError(fmt::format("validation.measures: '{}' is none of lpips, dists", printable(name)));
+  }
 }
 
 std::pair<Tensor, Tensor> Validation::load(const Pair& pair) const {
   Tensor hr = cut_to_multiple(load_rgb(open_picture(pair.hr)), scale_);
   if (!pair.lr.empty()) return {load_rgb(open_picture(pair.lr)), hr};
   const Tensor lr = imresize(hr.contiguous(), 1.0 / scale_);
-  return {quantised(lr).to(at::kFloat).div(255), hr};
+  return {on_8_bit_grid(lr), hr};
 }
 
 ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enhanced,
                                  const fs::path& samples) const {
   ValidationScores scores;
+  for (const auto& [name, measure] : measures_) scores.means.emplace_back(name, 0);
   for (const auto& pair : pairs_) {
     check_interrupted();
     auto [lr, hr] = load(pair);
@@ -59,12 +88,12 @@ ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enh
                                    printable(pair.hr.string()), answer.size(2), answer.size(1), hr.size(2),
                                    hr.size(1)));
     }
-    scores.psnr += psnr(quantised(answer), quantised(hr), protocol_);
-    scores.ssim += ssim(quantised(answer), quantised(hr), protocol_);
+    const Tensor image = on_8_bit_grid(answer).unsqueeze(0), reference = on_8_bit_grid(hr).unsqueeze(0);
+    for (size_t i = 0; i < measures_.size(); i++)
+      scores.means[i].second += measures_[i].second(image, reference);
     if (scores.pictures++ < config_.samples) write_sample(answer, pair.hr, samples);
   }
-  scores.psnr /= static_cast<double>(scores.pictures);
-  scores.ssim /= static_cast<double>(scores.pictures);
+  for (auto& [name, mean] : scores.means) mean /= static_cast<double>(scores.pictures);
   return scores;
 }
 

@@ -8,20 +8,21 @@
 
 #include "core/files.h"
 #include "core/torch.h"
-#include "quality/psnr_ssim.h"
 #include "training/train_config.h"
+#include "training/training_weights.h"
 
 namespace sr {
 
 struct ValidationScores {
-  double psnr = 0, ssim = 0;  ///< means
+  std::vector<std::pair<std::string, double>> means;  ///< "psnr", "ssim", and what the settings ask for
   std::int64_t pictures = 0;
 };
 
 class Validation {
  public:
-  /// Finds the pictures. Throws UsageError where there are none, or an LR picture is missing.
-  Validation(const ValidationConfig& config, int scale);
+  /// Finds the pictures, and loads what the measures need. Throws UsageError where there are none, an LR
+  /// picture is missing, or weights are.
+  Validation(const ValidationConfig& config, int scale, const TrainingWeights& weights);
 
   /// Enhances every LR picture by `enhanced` ([1,3,h,w] -> [1,3,H,W], in [0,1]), compares it with its HR
   /// picture as 8-bit pictures, and writes the first few as PNG into `samples`. Throws Error that names the
@@ -30,14 +31,17 @@ class Validation {
   size_t pictures() const { return pairs_.size(); }
 
  private:
+  /// Of two images [1,3,H,W] on the 8-bit grid in [0,1].
+  using Measure = std::function<double(const Tensor& image, const Tensor& reference)>;
   struct Pair {
     fs::path lr, hr;  ///< lr may be empty: made of hr
   };
+  void add_measure(const std::string& name, const TrainingWeights& weights);
   std::pair<Tensor, Tensor> load(const Pair& pair) const;
 
   ValidationConfig config_;
   int scale_;
-  Protocol protocol_;
+  std::vector<std::pair<std::string, Measure>> measures_;
   std::vector<Pair> pairs_;
 };
 

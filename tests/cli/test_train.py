@@ -14,7 +14,7 @@ import time
 import unittest
 
 from harness import BIN, ROOT, Case, size, vips
-from weights import write_extractors
+from weights import write_extractors, write_lpips
 
 PRESETS = ROOT / "share/presets"
 STEPS = 20
@@ -80,6 +80,7 @@ class Training(Case):
         cls.addClassCleanup(folder.cleanup)
         cls.given = pathlib.Path(folder.name)
         write_extractors(cls.given / "weights")
+        write_lpips(cls.given / "weights")
         for name in ["hr", "blurred"]:
             (cls.given / name).mkdir()
         for i, sample in enumerate(["rocket.jpg", "coffee.png", "chelsea.png"]):
@@ -220,7 +221,7 @@ class Runs(Training):
     def test_results_are_taken(self):
         model, sfd = self.dir / "model.safetensors", self.dir / "sfd.safetensors"
         self.train("sfd-rrdb", self.dir / "run", "--iterations", 2, "--validate", self.given / "hr", "--export", model,
-                   "--export-sfd", sfd)
+                   "--export-sfd", sfd, "--set", "validation.measures=lpips")
         picture = self.crop("a.png", 20, 12)
         self.succeed("sr-upscale", "-m", model, picture, "-o", self.dir / "b.png")
         self.assertEqual(size(self.dir / "b.png"), (80, 48))
@@ -230,6 +231,7 @@ class Runs(Training):
         scores = log_of(self.dir / "run", "validation")
         self.assertEqual([(line["iteration"], line["pictures"]) for line in scores], [(2, 3)])
         self.assertTrue(0 < scores[0]["psnr"] < 60 and 0 < scores[0]["ssim"] < 1, scores)
+        self.assertGreater(scores[0]["lpips"], 0)
         self.assertEqual(len(list((self.dir / "run/samples/0000002").iterdir())), 3)
         self.fail_with(2, "neither Feat-D nor prompts", *self.short(self.dir / "no", "--export-sfd", sfd, iterations=1))
 
@@ -260,6 +262,7 @@ class Runs(Training):
             "[data]\ncrop = 66": "multiple of the scale",
             "[optimiser]\nbetas = [0.9]": "two numbers",
             "[loss.gan]\nkind = \"vanilla\"": "[discriminator]",
+            "[validation]\nhr = \".\"\nmeasures = \"vmaf\"": "'vmaf' is none of lpips, dists",
         }
         for text, message in cases.items():
             with self.subTest(text):
@@ -267,7 +270,7 @@ class Runs(Training):
                 file.write_text(text if "extends" in text else f"extends = \"srvgg\"\n{text}\n")
                 result = self.fail_with(2, message, "sr-train", "psnr", "--config", file, "-o", self.dir / "run",
                                         "--data", self.given / "hr")
-                if "[discriminator]" not in message:
+                if "[discriminator]" not in message and "vmaf" not in message:
                     self.assertRegex(result.stderr.decode(), r"my\.toml:[123]: ")
         self.fail_with(2, "sr-train gan", "sr-train", "psnr", "--config", "gan-p", "-o", self.dir / "run")
         self.fail_with(2, "sr-train psnr", "sr-train", "gan", "--config", "srvgg", "-o", self.dir / "run")

@@ -9,7 +9,6 @@
 #include "nets/feature_maps.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
-#include "nets/windows.h"
 
 namespace sr {
 namespace {
@@ -38,18 +37,15 @@ VitConfig shortened(VitConfig vit) {
   return vit;
 }
 
-/// SwinIR's layers do what MANIQA's do; this is how they are told their sizes.
-SwinIRConfig layer_config(const ManiqaConfig& config, int64_t features) {
-  const int64_t side = config.vit.patches_per_side();
-  SwinIRConfig swin;
-  swin.image_size = {side, side};
-  swin.embedding = features;
-  swin.depths = config.depths;
-  swin.heads = config.heads;
-  swin.window = config.window;
-  // The half keeps the product from being rounded down to one feature less.
-  swin.mlp_ratio = (static_cast<double>(config.mlp_features) + 0.5) / static_cast<double>(features);
-  return swin;
+/// Layer `index` of a Swin group.
+SwinLayerConfig layer_config(const ManiqaConfig& config, int64_t features, size_t group, int64_t index) {
+  return {.features = features,
+          .heads = config.heads[group],
+          .window = std::min(config.window, config.vit.patches_per_side()),
+          .mlp_features = config.mlp_features,
+          .shifted = index % 2 == 1,
+          .qk_scale = {},
+          .lora = {}};
 }
 
 /// Keys of checkpoints that say nothing here: the rest of the ViT, what Swin layers reckon by themselves, and
@@ -62,7 +58,7 @@ bool spare(const std::string& key) {
   if (key.starts_with("vit.blocks."))
     return std::strtoul(key.c_str() + std::string_view("vit.blocks.").size(), nullptr, 10) >=
            first_tap + tapped_blocks;
-  return key.ends_with(".relative_position_index") || key.ends_with(".attn_mask");
+  return computed_of_windows(key);
 }
 
 /// Two linear layers of a head, `name.0` and `name.3` (ReLU and dropout take an index too).
@@ -122,12 +118,11 @@ Tensor TokenAttention::forward(const Tensor& input) const {
   return mixed.transpose(1, 2).reshape(input.sizes()) + input;
 }
 
-ManiqaSwinGroup::ManiqaSwinGroup(const SwinIRConfig& config, size_t index) {
-  for (int64_t i = 0; i < config.depths[index]; ++i) {
-    blocks_.push_back(std::make_shared<SwinLayer>(config, config.heads[index], i % 2 == 1, 0.0));
-  }
+ManiqaSwinGroup::ManiqaSwinGroup(const ManiqaConfig& config, int64_t features, size_t index) {
+  for (int64_t i = 0; i < config.depths[index]; ++i)
+    blocks_.push_back(std::make_shared<SwinLayer>(layer_config(config, features, index, i)));
   register_list(*this, "blocks", blocks_);
-  conv_ = register_module("conv", std::make_shared<Conv2d>(config.embedding, config.embedding));
+  conv_ = register_module("conv", std::make_shared<Conv2d>(features, features));
 }
 
 Tensor ManiqaSwinGroup::forward(const Tensor& input, const WindowPlan& plan) const {
@@ -147,9 +142,8 @@ ManiqaStage::ManiqaStage(torch::nn::Module& parent, int number, const ManiqaConf
       parent.register_module(fmt::format("conv{}", number), std::make_shared<Conv2d>(in, out, pointwise()));
   const std::string name = fmt::format("swintransformer{}", number);
   const auto swin = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-  const SwinIRConfig layers = layer_config(config, out);
   for (size_t i = 0; i < config.depths.size(); ++i)
-    groups_.push_back(std::make_shared<ManiqaSwinGroup>(layers, i));
+    groups_.push_back(std::make_shared<ManiqaSwinGroup>(config, out, i));
   register_list(*swin, "layers", groups_);
 }
 
@@ -176,8 +170,7 @@ ManiqaNet::ManiqaNet(const ManiqaConfig& config, const StateDict& weights)
              ManiqaStage(*this, 2, config, features, features / 2)};
   score_ = register_head(*this, "fc_score", features / 2);
   weight_ = register_head(*this, "fc_weight", features / 2);
-  const SwinIRConfig layers = layer_config(config, features);
-  windows_ = plan_windows(side, side, layers.effective_window(), layers.shift());
+  windows_ = plan_square(side, config.window);
   fill_module(*this, weights, spare);
   put_channels_last(*this);
 }

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "nets/swinir.h"
+#include "nets/swin_layers.h"
 #include "nets/vit.h"
 
 namespace sr {
@@ -42,7 +42,8 @@ class TokenAttention : public torch::nn::Module {
 /// Swin layers, then a convolution with ReLU (BasicLayer).
 class ManiqaSwinGroup : public torch::nn::Module {
  public:
-  ManiqaSwinGroup(const SwinIRConfig& config, size_t index);
+  /// Group `index` of a stage of `features` channels.
+  ManiqaSwinGroup(const ManiqaConfig& config, int64_t features, size_t index);
   /// [N,H,W,C].
   Tensor forward(const Tensor& input, const WindowPlan& plan) const;
 

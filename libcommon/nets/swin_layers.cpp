@@ -1,60 +1,34 @@
-// The transformer layers of SwinIR.
+// The transformer layers of the Swin family.
+
+#include "nets/swin_layers.h"
 
 #include <cmath>
-
-#include "nets/swinir.h"
+#include <numeric>
 
 namespace sr {
 namespace {
 
 constexpr double norm_epsilon = 1e-5;
-constexpr double leaky_slope = 0.2;
 
-/// [N,H,W,C] -> [N*windows, side^2, C].
-Tensor windows_of(const Tensor& x, int64_t side) {
-  const int64_t rows = x.size(1) / side, columns = x.size(2) / side, channels = x.size(3);
-  return x.view({-1, rows, side, columns, side, channels})
-      .permute({0, 1, 3, 2, 4, 5})
-      .reshape({-1, side * side, channels});
-}
-
-/// The inverse: [N*windows, side^2, C] -> [N,height,width,C].
-Tensor image_of(const Tensor& windows, int64_t side, int64_t height, int64_t width) {
-  const int64_t channels = windows.size(2);
-  return windows.view({-1, height / side, width / side, side, side, channels})
-      .permute({0, 1, 3, 2, 4, 5})
-      .reshape({-1, height, width, channels});
-}
-
-/// Chance of each layer of group `index` to drop out: rises evenly over all layers of the network.
-std::vector<double> path_drops(const SwinIRConfig& config, size_t index) {
-  int64_t before = 0, total = 0;
-  for (size_t i = 0; i < config.depths.size(); ++i) {
-    if (i < index) before += config.depths[i];
-    total += config.depths[i];
-  }
-  std::vector<double> drops;
-  for (int64_t i = 0; i < config.depths[index]; ++i) {
-    drops.push_back(total > 1 ? config.path_drop_rate * static_cast<double>(before + i) /
-                                    static_cast<double>(total - 1)
-                              : 0);
-  }
-  return drops;
+/// LoRA stands beside such projections only that it may learn.
+std::shared_ptr<Linear> qkv_projection(const SwinLayerConfig& config) {
+  const int64_t in = config.features, out = 3 * config.features;
+  if (config.lora.empty()) return std::make_shared<Linear>(in, out, config.qkv_bias);
+  return std::make_shared<LoraLinear>(in, out, config.lora, config.qkv_bias);
 }
 
 }  // namespace
 
-WindowAttention::WindowAttention(const SwinIRConfig& config, int64_t heads)
-    : qkv(register_module("qkv",
-                          std::make_shared<Linear>(config.embedding, 3 * config.embedding, config.qkv_bias))),
-      proj(register_module("proj", std::make_shared<Linear>(config.embedding, config.embedding))),
-      heads_(heads),
-      scale_(config.qk_scale.value_or(1 / std::sqrt(static_cast<double>(config.embedding / heads)))),
+WindowAttention::WindowAttention(const SwinLayerConfig& config)
+    : qkv(register_module("qkv", qkv_projection(config))),
+      proj(register_module("proj", std::make_shared<Linear>(config.features, config.features))),
+      heads_(config.heads),
+      scale_(config.qk_scale.value_or(1 / std::sqrt(static_cast<double>(config.features / config.heads)))),
       attention_drop_(config.attention_drop_rate),
       drop_(config.drop_rate) {
-  const int64_t offsets = 2 * config.effective_window() - 1;
+  const int64_t offsets = 2 * config.window - 1;
   relative_position_bias_table =
-      register_parameter("relative_position_bias_table", torch::zeros({offsets * offsets, heads}));
+      register_parameter("relative_position_bias_table", torch::zeros({offsets * offsets, heads_}));
 }
 
 void WindowAttention::add_position_bias(Tensor& scores, const Tensor& positions) const {
@@ -79,9 +53,9 @@ Tensor WindowAttention::forward(const Tensor& windows, const Tensor& positions, 
   return at::dropout(proj->forward(mixed.reshape({count, pixels, channels})), drop_, is_training());
 }
 
-SwinMLP::SwinMLP(const SwinIRConfig& config)
-    : fc1(register_module("fc1", std::make_shared<Linear>(config.embedding, config.mlp_features()))),
-      fc2(register_module("fc2", std::make_shared<Linear>(config.mlp_features(), config.embedding))),
+SwinMLP::SwinMLP(const SwinLayerConfig& config)
+    : fc1(register_module("fc1", std::make_shared<Linear>(config.features, config.mlp_features))),
+      fc2(register_module("fc2", std::make_shared<Linear>(config.mlp_features, config.features))),
       drop_(config.drop_rate) {}
 
 Tensor SwinMLP::forward(const Tensor& input) const {
@@ -89,13 +63,13 @@ Tensor SwinMLP::forward(const Tensor& input) const {
   return at::dropout(fc2->forward(hidden), drop_, is_training());
 }
 
-SwinLayer::SwinLayer(const SwinIRConfig& config, int64_t heads, bool shifted, double path_drop)
-    : norm1(register_module("norm1", std::make_shared<LayerNorm>(config.embedding, norm_epsilon))),
-      norm2(register_module("norm2", std::make_shared<LayerNorm>(config.embedding, norm_epsilon))),
-      attn(register_module("attn", std::make_shared<WindowAttention>(config, heads))),
+SwinLayer::SwinLayer(const SwinLayerConfig& config)
+    : norm1(register_module("norm1", std::make_shared<LayerNorm>(config.features, norm_epsilon))),
+      norm2(register_module("norm2", std::make_shared<LayerNorm>(config.features, norm_epsilon))),
+      attn(register_module("attn", std::make_shared<WindowAttention>(config))),
       mlp(register_module("mlp", std::make_shared<SwinMLP>(config))),
-      shifted_(shifted),
-      path_drop_(path_drop) {}
+      shifted_(config.shifted),
+      path_drop_(config.path_drop) {}
 
 Tensor SwinLayer::attend(const Tensor& normalised, const WindowPlan& plan) const {
   const int64_t shift = shifted_ ? plan.shift : 0, height = normalised.size(1), width = normalised.size(2);
@@ -117,38 +91,15 @@ Tensor SwinLayer::forward(const Tensor& input, const WindowPlan& plan) const {
   return x + dropped(mlp->forward(norm2->forward(x)));
 }
 
-SwinGroup::SwinGroup(const SwinIRConfig& config, size_t index) {
-  const auto drops = path_drops(config, index);
-  for (size_t i = 0; i < drops.size(); ++i) {
-    blocks.push_back(std::make_shared<SwinLayer>(config, config.heads[index], i % 2 == 1, drops[i]));
-  }
-  register_list(*register_module("residual_group", std::make_shared<torch::nn::Module>("residual_group")),
-                "blocks", blocks);
-  convs = register_residual_convs(*this, "conv", config);
+double rising_path_drop(double rate, const std::vector<int64_t>& depths, size_t group, int64_t index) {
+  const auto begin = depths.begin(), own = begin + static_cast<std::ptrdiff_t>(group);
+  const int64_t before = std::accumulate(begin, own, index);
+  const int64_t total = std::accumulate(begin, depths.end(), int64_t{0});
+  return total > 1 ? rate * static_cast<double>(before) / static_cast<double>(total - 1) : 0;
 }
 
-Tensor SwinGroup::forward(const Tensor& input, const WindowPlan& plan) const {
-  Tensor x = input;
-  for (const auto& block : blocks) x = block->forward(x, plan);
-  return input + residual_convs(convs, x.permute({0, 3, 1, 2})).permute({0, 2, 3, 1});
-}
-
-std::vector<std::shared_ptr<Conv2d>> register_residual_convs(torch::nn::Module& parent,
-                                                             const std::string& name,
-                                                             const SwinIRConfig& config) {
-  const int64_t wide = config.embedding, narrow = config.embedding / 4;
-  if (!config.three_convs) return {parent.register_module(name, std::make_shared<Conv2d>(wide, wide))};
-  const auto list = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-  // Activations take an index too.
-  return {list->register_module("0", std::make_shared<Conv2d>(wide, narrow)),
-          list->register_module("2", std::make_shared<Conv2d>(narrow, narrow, pointwise())),
-          list->register_module("4", std::make_shared<Conv2d>(narrow, wide))};
-}
-
-Tensor residual_convs(const std::vector<std::shared_ptr<Conv2d>>& convs, const Tensor& features) {
-  Tensor x = convs.front()->forward(features);
-  for (size_t i = 1; i < convs.size(); ++i) x = convs[i]->forward(leaky_relu_in_place(x, leaky_slope));
-  return x;
+bool computed_of_windows(const std::string& key) {
+  return key.ends_with(".attn_mask") || key.ends_with(".relative_position_index");
 }
 
 }  // namespace sr

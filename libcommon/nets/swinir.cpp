@@ -17,32 +17,6 @@ constexpr double leaky_slope = 0.2;
 constexpr double before_slope = 0.01;   // of conv_before_upsample: the official code leaves out its slope
 constexpr size_t remembered_plans = 8;  // whole tiles, edge tiles, corners
 
-/// For each pair of pixels of a window, the row of the table of (2 side - 1)^2 relative positions.
-Tensor relative_positions(int64_t side) {
-  const Tensor steps = at::arange(side, at::kLong);
-  const Tensor rows = steps.view({side, 1}).expand({side, side}).reshape({-1});
-  const Tensor columns = steps.view({1, side}).expand({side, side}).reshape({-1});
-  const Tensor down = rows.unsqueeze(1) - rows.unsqueeze(0) + (side - 1);
-  const Tensor right = columns.unsqueeze(1) - columns.unsqueeze(0) + (side - 1);
-  return (down * (2 * side - 1) + right).reshape({-1});
-}
-
-/// Which of three bands each of `length` places of a rolled axis is in: whole windows, and the two parts of
-/// the last window that only the roll brought together.
-Tensor bands(int64_t length, int64_t side, int64_t shift) {
-  const Tensor place = at::arange(length, at::kLong);
-  return place.ge(length - side).to(at::kLong) + place.ge(length - shift).to(at::kLong);
-}
-
-/// [windows, side^2, side^2], -100 between pixels that are no neighbours.
-Tensor shift_mask(int64_t height, int64_t width, int64_t side, int64_t shift) {
-  const Tensor regions = 3 * bands(height, side, shift).unsqueeze(1) + bands(width, side, shift).unsqueeze(0);
-  const Tensor windows = regions.view({height / side, side, width / side, side})
-                             .permute({0, 2, 1, 3})
-                             .reshape({-1, side * side});
-  return windows.unsqueeze(1).ne(windows.unsqueeze(2)).to(at::kFloat) * -100.0;
-}
-
 /// Extends an axis to `size` by reflection; over and over where the image is smaller than what it lacks.
 Tensor reflected(Tensor x, int64_t height, int64_t width) {
   while (x.size(2) < height || x.size(3) < width) {
@@ -82,6 +56,20 @@ int64_t SwinIRConfig::layer_scale() const {
     case Upsampler::shuffle_direct: break;
   }
   return scale;
+}
+
+SwinLayerConfig SwinIRConfig::layer(size_t group, int64_t index) const {
+  return {.features = embedding,
+          .heads = heads.at(group),
+          .window = effective_window(),
+          .mlp_features = mlp_features(),
+          .shifted = index % 2 == 1,
+          .qkv_bias = qkv_bias,
+          .qk_scale = qk_scale,
+          .drop_rate = drop_rate,
+          .attention_drop_rate = attention_drop_rate,
+          .path_drop = rising_path_drop(path_drop_rate, depths, group, index),
+          .lora = {}};
 }
 
 SwinIR::SwinIR(const SwinIRConfig& config) : config_(config) {
@@ -155,9 +143,9 @@ WindowPlan SwinIR::plan(int64_t height, int64_t width, const Tensor& like) {
   }
   const c10::InferenceMode off(false);  // a plan first made while validating must serve training too
   const int64_t side = config_.effective_window(), shift = config_.shift();
-  WindowPlan plan{
-      .side = side, .shift = shift, .positions = relative_positions(side).to(like.device()), .mask = {}};
-  if (shift > 0) plan.mask = shift_mask(height, width, side, shift).to(like.options());
+  WindowPlan plan = plan_windows(height, width, side, shift);
+  plan.positions = plan.positions.to(like.device());
+  if (shift > 0) plan.mask = plan.mask.to(like.options());
   if (plans_.size() == remembered_plans) {
     plans_.erase(plans_.begin());
     plan_sizes_.erase(plan_sizes_.begin());
@@ -216,9 +204,7 @@ Tensor SwinIR::forward(const Tensor& input) {
   return x.slice(2, 0, height * config_.scale).slice(3, 0, width * config_.scale);
 }
 
-bool SwinIR::recomputes(const std::string& key) const {
-  return key.ends_with(".attn_mask") || key.ends_with(".relative_position_index");
-}
+bool SwinIR::recomputes(const std::string& key) const { return computed_of_windows(key); }
 
 NetworkShape SwinIR::shape() const {
   ReceptiveRadius radius;

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "nets/layers.h"
 #include "nets/network.h"
+#include "nets/swin_layers.h"
 
 namespace sr {
 
@@ -47,64 +47,9 @@ struct SwinIRConfig {
   int64_t mlp_features() const { return static_cast<int64_t>(static_cast<double>(embedding) * mlp_ratio); }
   /// Output side / input side as the layers make it (nearest+conv knows only 2 and 4).
   int64_t layer_scale() const;
+  /// Of layer `index` of residual group `group`.
+  SwinLayerConfig layer(size_t group, int64_t index) const;
   bool operator==(const SwinIRConfig&) const = default;
-};
-
-/// What attention must know of the windows; one for all layers of a forward pass.
-struct WindowPlan {
-  int64_t side = 8;   ///< of a window
-  int64_t shift = 0;  ///< of every second layer
-  Tensor positions;   ///< int64 [side^4]: row of the relative position table for each pair of pixels
-  Tensor mask;        ///< [windows, side^2, side^2]: 0, or -100 where a shift brought strangers together
-};
-
-/// Self-attention among the pixels of each window, with a learned bias for their relative position.
-class WindowAttention : public torch::nn::Module {
- public:
-  WindowAttention(const SwinIRConfig& config, int64_t heads);
-  /// [batch*windows, side^2, embedding] -> the same; `mask` undefined: windows are not shifted.
-  Tensor forward(const Tensor& windows, const Tensor& positions, const Tensor& mask) const;
-
-  Tensor relative_position_bias_table;  ///< [(2 side - 1)^2, heads]
-  std::shared_ptr<Linear> qkv, proj;
-
- private:
-  void add_position_bias(Tensor& scores, const Tensor& positions) const;
-
-  int64_t heads_;
-  double scale_, attention_drop_, drop_;
-};
-
-/// The two linear layers after attention, exact GELU between them.
-class SwinMLP : public torch::nn::Module {
- public:
-  explicit SwinMLP(const SwinIRConfig& config);
-  Tensor forward(const Tensor& input) const;
-
-  std::shared_ptr<Linear> fc1, fc2;
-
- private:
-  double drop_;
-};
-
-/// x += attention(norm1(x)); x += mlp(norm2(x)).
-class SwinLayer : public torch::nn::Module {
- public:
-  /// `path_drop`: chance to leave a residual out, per image, in training.
-  SwinLayer(const SwinIRConfig& config, int64_t heads, bool shifted, double path_drop);
-  /// [N,H,W,embedding], sides whole windows.
-  Tensor forward(const Tensor& input, const WindowPlan& plan) const;
-
-  std::shared_ptr<LayerNorm> norm1, norm2;
-  std::shared_ptr<WindowAttention> attn;
-  std::shared_ptr<SwinMLP> mlp;
-
- private:
-  Tensor attend(const Tensor& normalised, const WindowPlan& plan) const;
-  Tensor dropped(const Tensor& residual) const;
-
-  bool shifted_;
-  double path_drop_;
 };
 
 /// Layers, then one or three convolutions, then the input again (RSTB of the paper).

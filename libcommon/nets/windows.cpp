@@ -1,5 +1,7 @@
 #include "nets/windows.h"
 
+#include <algorithm>
+
 namespace sr {
 namespace {
 
@@ -34,6 +36,24 @@ WindowPlan plan_windows(int64_t height, int64_t width, int64_t side, int64_t shi
   WindowPlan plan{.side = side, .shift = shift, .positions = relative_positions(side), .mask = {}};
   if (shift > 0) plan.mask = stranger_mask(height, width, side, shift);
   return plan;
+}
+
+WindowPlan plan_square(int64_t side, int64_t window) {
+  return plan_windows(side, side, std::min(window, side), side <= window ? 0 : window / 2);
+}
+
+Tensor windows_of(const Tensor& image, int64_t side) {
+  const int64_t rows = image.size(1) / side, columns = image.size(2) / side, channels = image.size(3);
+  return image.view({-1, rows, side, columns, side, channels})
+      .permute({0, 1, 3, 2, 4, 5})
+      .reshape({-1, side * side, channels});
+}
+
+Tensor image_of(const Tensor& windows, int64_t side, int64_t height, int64_t width) {
+  const int64_t channels = windows.size(2);
+  return windows.view({-1, height / side, width / side, side, side, channels})
+      .permute({0, 1, 3, 2, 4, 5})
+      .reshape({-1, height, width, channels});
 }
 
 }  // namespace sr

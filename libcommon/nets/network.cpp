@@ -1,5 +1,6 @@
 #include "nets/network.h"
 
+#include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
@@ -64,14 +65,29 @@ Misfit misfit(const Network& network, const StateDict& weights) {
   return found;
 }
 
-template <class Net, class Config>
-std::shared_ptr<Network> filled(const Config& config, const StateDict& weights) {
-  auto network = std::make_shared<Net>(config);
-  load_weights(*network, weights);
-  network->eval();
-  for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
-  return network;
+struct Family {
+  const char* name;
+  bool (*fits)(const StateDict& weights);
+  std::shared_ptr<Network> (*make)(const StateDict& weights);
+};
+
+/// `detect` tells the configuration of a `Net` where the weights are one's.
+template <class Net, auto detect>
+constexpr Family family(const char* name) {
+  return {name, [](const StateDict& weights) { return detect(weights).has_value(); },
+          [](const StateDict& weights) -> std::shared_ptr<Network> {
+            auto network = std::make_shared<Net>(*detect(weights));
+            load_weights(*network, weights);
+            network->eval();
+            for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
+            return network;
+          }};
 }
+
+constexpr std::array families{
+    family<RRDBNet, detect_rrdbnet>("RRDBNet"), family<SRVGGNetCompact, detect_srvgg>("SRVGGNetCompact"),
+    family<SwinIR, detect_swinir>("SwinIR"),    family<NAFNet, detect_nafnet>("NAFNet"),
+    family<EDSR, detect_edsr>("EDSR"),          family<MSRResNet, detect_msrresnet>("MSRResNet")};
 
 }  // namespace
 
@@ -81,7 +97,7 @@ void load_weights(Network& network, const StateDict& weights) {
   for (auto& parameter : network.named_parameters()) parameter->copy_(weights.at(parameter.key()));
 }
 
-void set_precision(Network& network, at::ScalarType type) {
+void set_precision(torch::nn::Module& network, at::ScalarType type) {
   for (const auto& module : network.modules(/*include_self=*/false)) {
     if (const auto layer = std::dynamic_pointer_cast<WeightLayer>(module)) layer->set_precision(type);
   }
@@ -91,14 +107,19 @@ Tensor Network::run(const std::function<Tensor(const Tensor&)>& part, const Tens
   return recomputing_ && at::GradMode::is_enabled() ? recomputed(part, input) : part(input);
 }
 
+std::optional<std::string> network_family(const StateDict& checkpoint) {
+  const StateDict weights = rrdbnet_keys(checkpoint);
+  for (const Family& family : families) {
+    if (family.fits(weights)) return family.name;
+  }
+  return std::nullopt;
+}
+
 std::shared_ptr<Network> make_network(const StateDict& checkpoint) {
   const StateDict weights = rrdbnet_keys(checkpoint);
-  if (const auto config = detect_rrdbnet(weights)) return filled<RRDBNet>(*config, weights);
-  if (const auto config = detect_srvgg(weights)) return filled<SRVGGNetCompact>(*config, weights);
-  if (const auto config = detect_swinir(weights)) return filled<SwinIR>(*config, weights);
-  if (const auto config = detect_nafnet(weights)) return filled<NAFNet>(*config, weights);
-  if (const auto config = detect_edsr(weights)) return filled<EDSR>(*config, weights);
-  if (const auto config = detect_msrresnet(weights)) return filled<MSRResNet>(*config, weights);
+  for (const Family& family : families) {
+    if (family.fits(weights)) return family.make(weights);
+  }
   throw Error("the weights' keys are of no network known here");
 }
 

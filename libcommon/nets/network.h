@@ -55,12 +55,16 @@ class Network : public torch::nn::Module {
 /// misshapen keys, or says that the family is not known.
 std::shared_ptr<Network> make_network(const StateDict& weights);
 
+/// The name of the family whose keys these are ("SwinIR"), if one that `make_network` makes. Throws Error
+/// where keys that tell its sizes are missing.
+std::optional<std::string> network_family(const StateDict& weights);
+
 /// Copies `weights` into the network's parameters, converting to their types; keys are the network's own.
 /// Throws Error that lists missing, unexpected and misshapen keys; nothing is changed then.
 void load_weights(Network& network, const StateDict& weights);
 
 /// Converts convolution and linear weights to `type` (float32, bfloat16, float16) and channels-last. All
 /// other parameters keep their type: norms, softmax, residuals and the sum at the end stay float32.
-void set_precision(Network& network, at::ScalarType type);
+void set_precision(torch::nn::Module& network, at::ScalarType type);
 
 }  // namespace sr

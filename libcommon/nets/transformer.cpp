@@ -14,9 +14,11 @@ Tensor by_head(const Tensor& tokens, int64_t heads) {
   return tokens.unflatten(2, {heads, tokens.size(2) / heads}).transpose(1, 2);
 }
 
-Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads) {
+Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
+                       double dropped) {
   const Tensor scores = at::matmul(by_head(query, heads), by_head(key, heads).transpose(-2, -1));
-  return at::matmul(scores.softmax(-1), by_head(value, heads)).transpose(1, 2).flatten(2);
+  const Tensor shares = at::dropout(scores.softmax(-1), dropped, /*train=*/true);
+  return at::matmul(shares, by_head(value, heads)).transpose(1, 2).flatten(2);
 }
 
 /// One head of one sequence, [L,c], [S,c], [S,c] -> `mixed` [L,c]; all may be columns of wider matrices.
@@ -35,10 +37,11 @@ bool learns(const Tensor& a, const Tensor& b, const Tensor& c) {
 
 }  // namespace
 
-Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads) {
+Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads, double dropped) {
   const int64_t width = query.size(2) / heads;
   const Tensor scaled = query * (1 / std::sqrt(static_cast<double>(width)));
-  if (!query.is_cpu() || learns(query, key, value)) return plain_attention(scaled, key, value, heads);
+  if (!query.is_cpu() || dropped > 0 || learns(query, key, value))
+    return plain_attention(scaled, key, value, heads, dropped);
   // Head by head: its scores are still in the cache for the softmax and the second product, which makes up to
   // twice the speed.
   const Tensor mixed = at::empty(query.sizes(), query.options());

@@ -8,8 +8,10 @@
 namespace sr {
 
 /// Scaled dot-product attention: in each head softmax(q k^T / sqrt(C / heads)) v.
-/// [N,L,C], [N,S,C], [N,S,C] -> [N,L,C]; heads share the channels out in order.
-Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads);
+/// [N,L,C], [N,S,C], [N,S,C] -> [N,L,C]; heads share the channels out in order. `dropped`: chance of each of
+/// the softmax's shares to be left out, in training.
+Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
+                 double dropped = 0);
 
 /// fc1, exact GELU, fc2 (timm's Mlp).
 class Mlp : public torch::nn::Module {

@@ -1,0 +1,98 @@
+#include "nets/ram.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "nets/checkpoint_kind.h"
+#include "nets/fill_module.h"
+#include "nets/keys.h"
+
+namespace sr {
+namespace {
+
+bool is_lora(const std::string& key) { return key.ends_with(".lora_A") || key.ends_with(".lora_B"); }
+
+bool has_lora(const StateDict& weights) {
+  return std::ranges::any_of(weights, [](const auto& entry) { return is_lora(entry.first); });
+}
+
+}  // namespace
+
+Ram::Ram(const RamConfig& config) : torch::nn::Module("RAM"), config_(config) {
+  const int64_t features = config.head.features, embedding = config.head.memory_features;
+  const int64_t tokens = config.swin.channels(config.swin.stages() - 1);
+  visual_encoder_ = register_module("visual_encoder", std::make_shared<Swin>(config.swin));
+  image_proj_ = register_module("image_proj", std::make_shared<Linear>(tokens, embedding));
+  label_embed_ = register_parameter("label_embed", torch::zeros({config.classes, config.label_features}));
+  wordvec_proj_ = register_module("wordvec_proj", std::make_shared<Linear>(config.label_features, features));
+  tagging_head_ = register_module("tagging_head", std::make_shared<TagHead>(config.head));
+  fc_ = register_module("fc", std::make_shared<Linear>(features, 1));
+}
+
+Tensor Ram::embed(const Tensor& images) const {
+  const Tensor tokens = visual_encoder_->forward(images);
+  const Tensor with_mean = at::cat({tokens.mean(1, /*keepdim=*/true), tokens}, 1);
+  return image_proj_->forward(with_mean).to(tokens.scalar_type());
+}
+
+Tensor Ram::logits(const Tensor& embeddings) const {
+  // The same questions for every image: one copy goes as far into the head as it can.
+  const Tensor questions = at::relu(wordvec_proj_->forward(label_embed_)).unsqueeze(0);
+  const Tensor answers = tagging_head_->forward(questions, embeddings);
+  return fc_->forward(answers).squeeze(-1).to(embeddings.scalar_type());
+}
+
+StateDict ram_weights(const StateDict& checkpoint) {
+  const std::string old_name = "vision_multi", name = "tagging_head";
+  StateDict weights;
+  for (const auto& [key, tensor] : checkpoint) {
+    std::string renamed = key;
+    if (const auto at = key.find(old_name); at != std::string::npos)
+      renamed.replace(at, old_name.size(), name);
+    weights[renamed] = tensor;
+  }
+  return weights;
+}
+
+std::optional<RamConfig> detect_ram(const StateDict& weights) {
+  const std::string layers = "tagging_head.encoder.layer.", first = layers + "0.";
+  const bool fits = keys::has(weights, "label_embed") && keys::has(weights, "wordvec_proj.weight") &&
+                    keys::has(weights, "visual_encoder.patch_embed.proj.weight") &&
+                    keys::has(weights, first + "crossattention.self.key.weight");
+  if (!fits || keys::has(weights, "reweight_scale")) return std::nullopt;  // RAM++ has that
+  RamConfig config;
+  const LoraParts lora = config.swin.lora;
+  config.swin = swin_config(weights, "visual_encoder.");
+  config.swin.lora = lora;
+  config.classes = keys::extent(weights, "label_embed", 0);
+  config.label_features = keys::extent(weights, "label_embed", 1);
+  config.head.features = keys::extent(weights, "wordvec_proj.weight", 0);
+  config.head.memory_features = keys::extent(weights, first + "crossattention.self.key.weight", 1);
+  config.head.mlp_features = keys::extent(weights, first + "intermediate.dense.weight", 0);
+  config.head.layers = static_cast<int64_t>(keys::children(weights, layers).size());
+  return config;
+}
+
+std::shared_ptr<Ram> make_ram(const StateDict& checkpoint) {
+  const StateDict weights = ram_weights(checkpoint);
+  const auto config = detect_ram(weights);
+  if (!config) throw Error(fmt::format("the weights are not RAM's but {}", checkpoint_kind(weights)));
+  auto ram = std::make_shared<Ram>(*config);
+  fill_module(*ram, weights, [](const std::string&) { return true; });
+  if (has_lora(weights)) load_lora(*ram, weights);
+  return ram;
+}
+
+bool is_dape(const StateDict& weights) {
+  return !weights.empty() &&
+         std::ranges::all_of(weights, [](const auto& entry) { return is_lora(entry.first); });
+}
+
+void load_dape(Ram& ram, const StateDict& checkpoint) {
+  if (!is_dape(checkpoint))
+    throw Error(fmt::format("the weights are not DAPE's but {}", checkpoint_kind(checkpoint)));
+  load_lora(ram, ram_weights(checkpoint));
+}
+
+}  // namespace sr

@@ -116,6 +116,7 @@ void add_fid_handlers(Handlers& handlers);           // quality_fid.cpp: fid_inc
 void add_correlation_handlers(Handlers& handlers);   // quality_correlation.cpp: correlation
 void add_loss_handlers(Handlers& handlers);          // losses.cpp: PixelLoss ... LDL, VGGFeatures
 void add_trainstep_handlers(Handlers& handlers);     // trainstep.cpp: TrainStep
+void add_tagging_handlers(Handlers& handlers);       // tagging.cpp: RAMLora, LoRA, RAMPreprocess, DAPELoss
 void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
 void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
 void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula

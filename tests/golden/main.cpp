@@ -47,6 +47,7 @@ class Runner {
     add_correlation_handlers(handlers_);
     add_loss_handlers(handlers_);
     add_trainstep_handlers(handlers_);
+    add_tagging_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);

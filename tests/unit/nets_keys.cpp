@@ -1,41 +1,13 @@
 // Official key lists: the family and every size must be read off keys and shapes alone.
 
-#include <algorithm>
-#include <fmt/format.h>
-#include <fstream>
-#include <sstream>
+#include "nets_keys.h"
 
 #include "nets_testing.h"
 
 using namespace sr;
+using namespace sr::testing;
 
 namespace {
-
-std::vector<int64_t> read_shape(std::string text) {
-  std::replace(text.begin(), text.end(), 'x', ' ');
-  std::istringstream in(text);
-  std::vector<int64_t> shape;
-  for (int64_t side = 0; in >> side;) shape.push_back(side);
-  return shape;
-}
-
-/// A state dict with the keys and shapes of tests/data/keys/NAME.tsv; its tensors take no memory.
-StateDict key_list(const std::string& name) {
-  std::ifstream file(fmt::format("{}/keys/{}.tsv", SR_TEST_DATA, name));
-  REQUIRE(file);
-  StateDict weights;
-  for (std::string key, type, shape;
-       std::getline(file, key, '\t') && std::getline(file, type, '\t') && std::getline(file, shape);) {
-    weights[key] = torch::zeros({}).expand(read_shape(shape));
-  }
-  return weights;
-}
-
-std::vector<std::string> names(const StateDict& weights) {
-  std::vector<std::string> keys;
-  for (const auto& entry : weights) keys.push_back(entry.first);
-  return keys;
-}
 
 RRDBNetConfig rrdbnet(int64_t scale, int64_t blocks) {
   auto config = RRDBNetConfig::basicsr(scale);

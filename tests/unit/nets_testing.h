@@ -20,7 +20,7 @@
 namespace sr::testing {
 
 /// Small random weights, the same each time; norms near one.
-inline void randomise(Network& network) {
+inline void randomise(torch::nn::Module& network) {
   const at::NoGradGuard no_grad;
   at::manual_seed(1);
   for (auto& parameter : network.named_parameters()) {

@@ -43,9 +43,7 @@ SwinLayerConfig layer_config(const ManiqaConfig& config, int64_t features, size_
           .heads = config.heads[group],
           .window = std::min(config.window, config.vit.patches_per_side()),
           .mlp_features = config.mlp_features,
-          .shifted = index % 2 == 1,
-          .qk_scale = {},
-          .lora = {}};
+          .shifted = index % 2 == 1};
 }
 
 /// Keys of checkpoints that say nothing here: the rest of the ViT, what Swin layers reckon by themselves, and

@@ -66,7 +66,6 @@ SwinLayerConfig SwinConfig::layer(size_t stage, int64_t index) const {
           .window = std::min(window, side(stage)),
           .mlp_features = static_cast<int64_t>(static_cast<double>(width) * mlp_ratio),
           .shifted = index % 2 == 1,
-          .qk_scale = {},
           .path_drop = rising_path_drop(path_drop_rate, depths, stage, index),
           .lora = lora};
 }

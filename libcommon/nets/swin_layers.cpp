@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "nets/transformer.h"
+
 namespace sr {
 namespace {
 
@@ -31,26 +33,19 @@ WindowAttention::WindowAttention(const SwinLayerConfig& config)
       register_parameter("relative_position_bias_table", torch::zeros({offsets * offsets, heads_}));
 }
 
-void WindowAttention::add_position_bias(Tensor& scores, const Tensor& positions) const {
-  const int64_t pixels = scores.size(-1);
-  const Tensor bias = relative_position_bias_table.index_select(0, positions).view({pixels, pixels, heads_});
-  scores.add_(bias.permute({2, 0, 1}));
+Tensor WindowAttention::position_bias(const Tensor& positions, int64_t pixels) const {
+  const Tensor by_head = relative_position_bias_table.t().contiguous();
+  return by_head.index_select(1, positions).view({-1, pixels, pixels});
 }
 
 Tensor WindowAttention::forward(const Tensor& windows, const Tensor& positions, const Tensor& mask) const {
-  const int64_t count = windows.size(0), pixels = windows.size(1), channels = windows.size(2);
-  const auto split =
-      qkv->forward(windows).view({count, pixels, 3, heads_, channels / heads_}).permute({2, 0, 3, 1, 4});
-  const Tensor query = split[0] * scale_, key = split[1], value = split[2];
-  Tensor scores = at::matmul(query, key.transpose(-2, -1)).to(relative_position_bias_table.scalar_type());
-  add_position_bias(scores, positions);
-  if (mask.defined()) {
-    const Tensor by_image = scores.view({-1, mask.size(0), heads_, pixels, pixels});
-    scores = (by_image + mask.unsqueeze(1)).view_as(scores);
-  }
-  const Tensor shares = at::dropout(scores.softmax(-1), attention_drop_, is_training());
-  const Tensor mixed = at::matmul(shares.to(value.scalar_type()), value).transpose(1, 2);
-  return at::dropout(proj->forward(mixed.reshape({count, pixels, channels})), drop_, is_training());
+  const auto parts = qkv->forward(windows).chunk(3, -1);
+  const Tensor mixed = attention(parts[0], parts[1], parts[2], heads_,
+                                 {.scale = scale_,
+                                  .bias = position_bias(positions, windows.size(1)),
+                                  .mask = mask,
+                                  .dropped = is_training() ? attention_drop_ : 0});
+  return at::dropout(proj->forward(mixed), drop_, is_training());
 }
 
 SwinMLP::SwinMLP(const SwinLayerConfig& config)

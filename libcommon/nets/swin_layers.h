@@ -18,11 +18,11 @@ struct SwinLayerConfig {
   int64_t mlp_features = 384;
   bool shifted = false;
   bool qkv_bias = true;
-  std::optional<double> qk_scale;  ///< else 1 / sqrt(features / heads)
-  double drop_rate = 0;            ///< the three drop rates are for training only
+  std::optional<double> qk_scale = {};  ///< else 1 / sqrt(features / heads)
+  double drop_rate = 0;                 ///< the three drop rates are for training only
   double attention_drop_rate = 0;
   double path_drop = 0;  ///< chance to leave a residual out, per image
-  LoraParts lora;        ///< of `attn.qkv`; empty: a plain linear layer
+  LoraParts lora = {};   ///< of `attn.qkv`; empty: a plain linear layer
 };
 
 /// Self-attention among the pixels of each window, with a learned bias for their relative position.
@@ -36,7 +36,8 @@ class WindowAttention : public torch::nn::Module {
   std::shared_ptr<Linear> qkv, proj;
 
  private:
-  void add_position_bias(Tensor& scores, const Tensor& positions) const;
+  /// [heads, side^2, side^2].
+  Tensor position_bias(const Tensor& positions, int64_t pixels) const;
 
   int64_t heads_;
   double scale_, attention_drop_, drop_;

@@ -68,8 +68,7 @@ SwinLayerConfig SwinIRConfig::layer(size_t group, int64_t index) const {
           .qk_scale = qk_scale,
           .drop_rate = drop_rate,
           .attention_drop_rate = attention_drop_rate,
-          .path_drop = rising_path_drop(path_drop_rate, depths, group, index),
-          .lora = {}};
+          .path_drop = rising_path_drop(path_drop_rate, depths, group, index)};
 }
 
 SwinIR::SwinIR(const SwinIRConfig& config) : config_(config) {

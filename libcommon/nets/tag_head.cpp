@@ -52,7 +52,7 @@ Tensor TagHeadLayer::attend(const Tensor& questions, const Tensor& memory) const
   const Tensor looked_at = value_->cast(memory);
   const Tensor query = query_->forward(questions).expand({memory.size(0), -1, -1});
   const Tensor mixed = attention(query, key_->forward(looked_at), value_->forward(looked_at), heads_,
-                                 is_training() ? drop_rate_ : 0);
+                                 {.dropped = is_training() ? drop_rate_ : 0});
   return mixed_->forward(mixed);
 }
 

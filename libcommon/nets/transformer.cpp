@@ -1,6 +1,7 @@
 #include "nets/transformer.h"
 
 #include <algorithm>
+#include <c10/core/InferenceMode.h>
 #include <cmath>
 
 namespace sr {
@@ -8,50 +9,102 @@ namespace {
 
 /// Scores that are held at once: more than 32 MB would be fetched from the system, page by page, each time.
 constexpr int64_t most_scores = 4 << 20;
+/// Scores of a head below which calls cost more than caches spare.
+constexpr int64_t fewest_scores = 8 << 10;
+/// Products up to this many multiply-adds run on one thread anyway.
+constexpr int64_t small_product = 1 << 20;
+
+/// float32 in place of what is coarser.
+at::ScalarType precise(const Tensor& tensor) { return at::promote_types(tensor.scalar_type(), at::kFloat); }
 
 /// [N,L,C] -> [N,heads,L,C/heads].
 Tensor by_head(const Tensor& tokens, int64_t heads) {
   return tokens.unflatten(2, {heads, tokens.size(2) / heads}).transpose(1, 2);
 }
 
+/// One head of one sequence.
+struct Head {
+  Tensor query, key, value;  ///< [L,c], [S,c], [S,c]; may be columns of wider matrices
+  Tensor added;              ///< [L,S], or undefined
+  Tensor mixed;              ///< [L,c], for the answer
+};
+
+/// All heads of all sequences at once, as autograd can follow it.
 Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
-                       double dropped) {
-  const Tensor scores = at::matmul(by_head(query, heads), by_head(key, heads).transpose(-2, -1));
-  const Tensor shares = at::dropout(scores.softmax(-1), dropped, /*train=*/true);
-  return at::matmul(shares, by_head(value, heads)).transpose(1, 2).flatten(2);
+                       const AttentionOptions& options) {
+  Tensor scores = at::matmul(by_head(query, heads), by_head(key, heads).transpose(-2, -1));
+  scores = scores.to(precise(scores));
+  if (options.bias.defined()) scores.add_(options.bias);
+  if (options.mask.defined()) {
+    const Tensor by_mask = scores.unflatten(0, {-1, options.mask.size(0)});
+    scores = (by_mask + options.mask.unsqueeze(1)).flatten(0, 1);
+  }
+  const Tensor shares = at::dropout(scores.softmax(-1), options.dropped, /*train=*/true);
+  return at::matmul(shares.to(value.scalar_type()), by_head(value, heads)).transpose(1, 2).flatten(2);
 }
 
-/// One head of one sequence, [L,c], [S,c], [S,c] -> `mixed` [L,c]; all may be columns of wider matrices.
-void attend_head(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mixed) {
-  const int64_t rows = std::max<int64_t>(64, most_scores / std::max<int64_t>(1, key.size(0)));
-  for (int64_t begin = 0; begin < query.size(0); begin += rows) {
-    const Tensor shares = at::mm(query.slice(0, begin, begin + rows), key.t()).softmax(-1);
-    Tensor part = mixed.slice(0, begin, begin + rows);
-    at::mm_out(part, shares, value);
+void attend(const Head& head) {
+  const Tensor columns = head.key.t();
+  const int64_t rows = std::max<int64_t>(64, most_scores / std::max<int64_t>(1, columns.size(1)));
+  for (int64_t begin = 0; begin < head.query.size(0); begin += rows) {
+    const auto part = [&](const Tensor& of) { return of.slice(0, begin, begin + rows); };
+    const Tensor scores = head.added.defined() ? at::addmm(part(head.added), part(head.query), columns)
+                                               : at::mm(part(head.query), columns);
+    Tensor mixed = part(head.mixed);
+    at::mm_out(mixed, scores.softmax(-1), head.value);
   }
 }
 
-bool learns(const Tensor& a, const Tensor& b, const Tensor& c) {
-  return at::GradMode::is_enabled() && (a.requires_grad() || b.requires_grad() || c.requires_grad());
+Tensor added_scores(const AttentionOptions& options, int64_t sequence, int64_t head) {
+  if (!options.mask.defined()) return options.bias.defined() ? options.bias[head] : Tensor();
+  const Tensor mask = options.mask[sequence % options.mask.size(0)];
+  return options.bias.defined() ? options.bias[head] + mask : mask;
 }
+
+/// Head by head: its scores are still in the cache for the softmax and the second product, which makes up to
+/// twice the speed.
+Tensor attention_by_head(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
+                         const AttentionOptions& options) {
+  const int64_t count = query.size(0) * heads, width = query.size(2) / heads;
+  const Tensor mixed = at::empty(query.sizes(), query.options());
+  const auto attend_some = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t n = i / heads, head = i % heads;
+      const auto part = [&](const Tensor& of) { return of[n].narrow(1, head * width, width); };
+      attend({.query = part(query),
+              .key = part(key),
+              .value = part(value),
+              .added = added_scores(options, n, head),
+              .mixed = part(mixed)});
+    }
+  };
+  if (query.size(1) * key.size(1) * width > small_product) {
+    attend_some(0, count);
+    return mixed;
+  }
+  const bool inference = c10::InferenceMode::is_enabled();  // which other threads don't know of
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    const c10::InferenceMode mode(inference);
+    const at::NoGradGuard no_grad;
+    attend_some(begin, end);
+  });
+  return mixed;
+}
+
+bool learns(const Tensor& tensor) { return at::GradMode::is_enabled() && tensor.requires_grad(); }
 
 }  // namespace
 
-Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads, double dropped) {
-  const int64_t width = query.size(2) / heads;
-  const Tensor scaled = query * (1 / std::sqrt(static_cast<double>(width)));
-  if (!query.is_cpu() || dropped > 0 || learns(query, key, value))
-    return plain_attention(scaled, key, value, heads, dropped);
-  // Head by head: its scores are still in the cache for the softmax and the second product, which makes up to
-  // twice the speed.
-  const Tensor mixed = at::empty(query.sizes(), query.options());
-  for (int64_t n = 0; n < query.size(0); ++n) {
-    for (int64_t head = 0; head < heads; ++head) {
-      const auto part = [&](const Tensor& tokens) { return tokens[n].narrow(1, head * width, width); };
-      attend_head(part(scaled), part(key), part(value), part(mixed));
-    }
-  }
-  return mixed;
+Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
+                 const AttentionOptions& options) {
+  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(2) / heads)));
+  const bool learnt = learns(query) || learns(key) || learns(value) || options.dropped > 0;
+  const bool few = query.size(1) * key.size(1) < fewest_scores;
+  if (!query.is_cpu() || learnt || few) return plain_attention(query * scale, key, value, heads, options);
+  // What is added to scores keeps its precision.
+  const bool adds = options.bias.defined() || options.mask.defined();
+  const auto type = adds ? precise(query) : query.scalar_type();
+  return attention_by_head(query.to(type) * scale, key.to(type), value.to(type), heads, options);
 }
 
 Mlp::Mlp(int64_t features, int64_t hidden)

@@ -2,16 +2,23 @@
 // What transformers have in common, whatever they call it.
 
 #include <memory>
+#include <optional>
 
 #include "nets/layers.h"
 
 namespace sr {
 
-/// Scaled dot-product attention: in each head softmax(q k^T / sqrt(C / heads)) v.
-/// [N,L,C], [N,S,C], [N,S,C] -> [N,L,C]; heads share the channels out in order. `dropped`: chance of each of
-/// the softmax's shares to be left out, in training.
+struct AttentionOptions {
+  std::optional<double> scale = {};  ///< of the scores q k^T; else 1 / sqrt(C / heads)
+  Tensor bias = {};                  ///< [heads,L,S], added to the scores of every n; undefined: none
+  Tensor mask = {};                  ///< [M,L,S], added to those of every head: of n, the (n modulo M)-th
+  double dropped = 0;                ///< chance of a softmax's share to be left out, in training
+};
+
+/// Scaled dot-product attention: in each head softmax(q k^T scale + bias + mask) v.
+/// [N,L,C], [N,S,C], [N,S,C] -> [N,L,C]; heads share the channels out in order.
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
-                 double dropped = 0);
+                 const AttentionOptions& options = {});
 
 /// fc1, exact GELU, fc2 (timm's Mlp).
 class Mlp : public torch::nn::Module {

@@ -96,6 +96,21 @@ TEST_CASE("attention head by head is attention as autograd runs it") {
   CHECK(distance(whole.slice(1, 2400), last) < 1e-6);
 }
 
+TEST_CASE("attention adds biases of heads and masks of windows, with several threads too") {
+  at::manual_seed(1);
+  const Tensor query = at::randn({6, 100, 8}), key = at::randn({6, 100, 8}).requires_grad_();
+  const AttentionOptions options{
+      .scale = 0.7, .bias = at::randn({2, 100, 100}), .mask = at::randn({3, 100, 100})};
+  const Tensor learnt = attention(query, key, query, 2, options);
+  const Tensor scores = at::mm(query[4].slice(1, 4), key[4].slice(1, 4).t()) * 0.7;
+  const Tensor shares = (scores + options.bias[1] + options.mask[1]).softmax(-1);
+  CHECK(distance(learnt[4].slice(1, 4), at::mm(shares, query[4].slice(1, 4))) < 1e-5);
+  const c10::InferenceMode inference;
+  CHECK(distance(attention(query, key, query, 2, options), learnt) < 1e-5);
+  const auto coarse = [](const Tensor& tensor) { return tensor.to(at::kBFloat16); };
+  CHECK(distance(attention(coarse(query), coarse(key), coarse(query), 2, options), learnt) < 0.1);
+}
+
 TEST_CASE("multi-head attention to others is self-attention where the others are oneself") {
   MultiheadAttention attention(8, 2);
   randomise(attention);

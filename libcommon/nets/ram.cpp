@@ -17,6 +17,16 @@ bool has_lora(const StateDict& weights) {
   return std::ranges::any_of(weights, [](const auto& entry) { return is_lora(entry.first); });
 }
 
+/// LoRA that nobody trains, of the query and key of an attention: `memory` features make the keys.
+void add_untrained(StateDict& file, const std::string& attention, int64_t features, int64_t memory,
+                   int64_t rank) {
+  for (const auto& [name, inputs] : {std::pair{"query", features}, std::pair{"key", memory}}) {
+    const std::string layer = fmt::format("{}.self.{}.", attention, name);
+    file[layer + "lora_A"] = at::zeros({rank, inputs});
+    file[layer + "lora_B"] = at::zeros({features, rank});
+  }
+}
+
 }  // namespace
 
 Ram::Ram(const RamConfig& config) : torch::nn::Module("RAM"), config_(config) {
@@ -93,6 +103,24 @@ void load_dape(Ram& ram, const StateDict& checkpoint) {
   if (!is_dape(checkpoint))
     throw Error(fmt::format("the weights are not DAPE's but {}", checkpoint_kind(checkpoint)));
   load_lora(ram, ram_weights(checkpoint));
+}
+
+StateDict dape_file(const Ram& ram) {
+  constexpr int bert_layers = 12;  // of the text decoder and of the tag encoder
+  const int64_t features = ram.config().head.features, memory = ram.config().head.memory_features;
+  StateDict file = lora_state(ram);
+  if (file.empty()) throw Error("there is no LoRA beside this RAM to be saved as DAPE");
+  for (auto& [key, tensor] : file) tensor = tensor.detach().cpu().clone();
+  const int64_t rank = file.at("tagging_head.encoder.layer.0.crossattention.self.key.lora_B").size(1);
+  for (int i = 0; i < bert_layers; ++i) {
+    const std::string tags = fmt::format("tag_encoder.encoder.layer.{}.", i);
+    const std::string text = fmt::format("text_decoder.bert.encoder.layer.{}.", i);
+    add_untrained(file, tags + "attention", features, features, rank);
+    add_untrained(file, tags + "crossattention", features, memory, rank);
+    add_untrained(file, text + "attention", features, features, rank);
+    add_untrained(file, text + "crossattention", features, features, rank);
+  }
+  return file;
 }
 
 }  // namespace sr

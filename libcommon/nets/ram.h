@@ -63,4 +63,8 @@ bool is_dape(const StateDict& weights);
 /// fit, or says what kind of checkpoint it is instead.
 void load_dape(Ram& ram, const StateDict& checkpoint);
 
+/// DAPE's file as the official training saves it: copies of `ram`'s LoRA, which must be there, and that of
+/// the text decoder and the tag encoder, zero. Throws Error where `ram` has none.
+StateDict dape_file(const Ram& ram);
+
 }  // namespace sr

@@ -1,6 +1,7 @@
 // RAM and DAPE: networks, LoRA, pictures as they take them, the loss of DAPE's training and a step of it.
 // Tolerances are each case's own. See ../shared/golden/seesr/README.md.
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "case.h"

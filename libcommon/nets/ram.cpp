@@ -84,10 +84,12 @@ std::optional<RamConfig> detect_ram(const StateDict& weights) {
   return config;
 }
 
-std::shared_ptr<Ram> make_ram(const StateDict& checkpoint) {
+std::shared_ptr<Ram> make_ram(const StateDict& checkpoint, const RamDropRates& drops) {
   const StateDict weights = ram_weights(checkpoint);
-  const auto config = detect_ram(weights);
+  auto config = detect_ram(weights);
   if (!config) throw Error(fmt::format("the weights are not RAM's but {}", checkpoint_kind(weights)));
+  config->swin.path_drop_rate = drops.path;
+  config->head.drop_rate = drops.head;
   auto ram = std::make_shared<Ram>(*config);
   fill_module(*ram, weights, [](const std::string&) { return true; });
   if (has_lora(weights)) load_lora(*ram, weights);

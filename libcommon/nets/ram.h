@@ -50,10 +50,16 @@ StateDict ram_weights(const StateDict& checkpoint);
 /// the heads of the tagging head and the drop rates, which are the official ones.
 std::optional<RamConfig> detect_ram(const StateDict& weights);
 
+/// What is dropped in training: paths of the Swin (the last layer's rate, the first one's is 0), and of the
+/// tagging head. Files don't tell.
+struct RamDropRates {
+  double path = SwinConfig{}.path_drop_rate, head = TagHeadConfig{}.drop_rate;
+};
+
 /// RAM from a checkpoint as it was read: eval mode, no gradients, LoRA too where the file holds it. What RAM
 /// has besides (its text decoder, say) is passed over. Throws Error that lists what is missing or misshapen,
 /// or says what kind of checkpoint it is instead.
-std::shared_ptr<Ram> make_ram(const StateDict& checkpoint);
+std::shared_ptr<Ram> make_ram(const StateDict& checkpoint, const RamDropRates& drops = {});
 
 /// Whether these are the tensors of LoRA alone, as DAPE's file holds them.
 bool is_dape(const StateDict& weights);

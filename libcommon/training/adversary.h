@@ -3,17 +3,14 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/autocast.h"
 #include "training/frozen_clip.h"
 #include "training/train_config.h"
+#include "training/trainable.h"
 
 namespace sr {
-
-/// Losses by their names in the log; each a number with its history.
-using LossTerms = std::vector<std::pair<std::string, Tensor>>;
 
 /// Images of one part of a batch, [N,3,H,W] float32 in [0,1].
 struct TrainingImages {

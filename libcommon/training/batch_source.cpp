@@ -53,7 +53,7 @@ class BatchSource::Loader {
  public:
   Loader(const DataConfig& config, std::int64_t first_iteration, int rank, int ranks)
       : crop_(config.crop),
-        lr_crop_(config.crop / std::max(1, config.scale)),
+        lr_crop_(config.whole ? config.crop : config.crop / std::max(1, config.scale)),
         share_(config.batch / ranks),
         first_(rank * share_),
         maker_(config, worker_count(config, ranks)),

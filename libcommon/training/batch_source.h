@@ -15,7 +15,7 @@ namespace sr {
 
 /// float32 in [0,1], contiguous, in the CPU's memory.
 struct TrainingBatch {
-  Tensor lr;  ///< [N,3,crop/scale,crop/scale]
+  Tensor lr;  ///< [N,3,crop/scale,crop/scale]; of whole pictures: [N,3,crop,crop]
   Tensor hr;  ///< [N,3,crop,crop]
 };
 

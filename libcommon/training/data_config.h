@@ -31,6 +31,9 @@ struct DataConfig {
   /// so that borders leave no traces (as far as the picture reaches; nothing is padded). -1: as the official
   /// loaders have it, see official_margin. Bicubic LR crops need none.
   int margin = -1;
+  /// Pictures are shown whole, whatever their sizes: resized to a square of `crop` pixels a side, the LR one
+  /// too (see SampleMaker).
+  bool whole = false;
 
   bool flip = true, rotate = true;
   std::uint64_t seed = 0;

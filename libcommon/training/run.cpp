@@ -8,7 +8,6 @@
 #include "core/signals.h"
 #include "training/checkpoint.h"
 #include "training/run_log.h"
-#include "training/validation.h"
 
 namespace sr {
 namespace {
@@ -46,20 +45,14 @@ class Pace {
 
 class Run {
  public:
-  Run(const TrainConfig& config, const std::string& settings, const RunOptions& options,
-      const TrainingWeights& weights, Log& log)
-      : config_(config),
-        settings_(settings),
-        options_(options),
-        log_(log),
-        trainer_(std::make_unique<Trainer>(config, options.arithmetic, weights, options.group)) {
+  Run(Trainable& trainer, const RunConfig& config, const std::string& settings, const RunOptions& options,
+      Log& log)
+      : trainer_(trainer), config_(config), settings_(settings), options_(options), log_(log) {
     begin();
-    if (writes() && config_.validation.every > 0 && !config_.validation.hr.empty())
-      validation_.emplace(config_.validation, config_.data.scale, weights);
   }
 
-  std::unique_ptr<Trainer> train() {
-    if (done_ >= config_.iterations) return std::move(trainer_);
+  void train() {
+    if (done_ >= config_.iterations) return;
     const auto* group = options_.group;
     BatchSource source(config_.data, done_, group ? group->rank() : 0, group ? group->count() : 1);
     Progress progress(log_, writes() ? options_.progress : ProgressMode::never,
@@ -77,7 +70,6 @@ class Run {
       throw;
     }
     if (options_.group != nullptr) options_.group->barrier();
-    return std::move(trainer_);
   }
 
  private:
@@ -91,7 +83,7 @@ class Run {
     }
     if (newest) {
       const auto state = read_training_state(*newest);
-      needed_to_start([&] { return trainer_->load_state(state.tensors), 0; });
+      needed_to_start([&] { return trainer_.load_state(state.tensors), 0; });
       done_ = saved_ = state.iteration;
       last_checkpoint_ = newest;
       log_.note(fmt::format("goes on after iteration {}", done_));
@@ -108,15 +100,19 @@ class Run {
     done_++;
     pace.count(source);
     if (!writes()) return;
-    if (done_ % config_.log_every == 0 || done_ == config_.iterations)
-      run_log_->write(done_, "train", pace.entry(report));
-    if (validation_ && (done_ % config_.validation.every == 0 || done_ == config_.iterations)) validate();
-    if (done_ % config_.checkpoint_every == 0 || done_ == config_.iterations) save();
+    if (due(config_.log_every)) run_log_->write(done_, "train", pace.entry(report));
+    if (due(options_.validate_every)) validate();
+    if (due(config_.checkpoint_every)) save();
+  }
+
+  /// What is done every so many iterations (0: never) is done after the last one too.
+  bool due(std::int64_t every) const {
+    return every > 0 && (done_ % every == 0 || done_ == config_.iterations);
   }
 
   StepReport stepped(const TrainingBatch& batch) {
     try {
-      return trainer_->step(done_, batch);
+      return trainer_.step(done_, batch);
     } catch (const UsageError&) {
       throw;
     } catch (const Error& error) {
@@ -129,14 +125,13 @@ class Run {
   void save() {
     if (!writes() || saved_ == done_) return;
     const HeldSignals until_it_is_written;
-    last_checkpoint_ = write_training_state(options_.folder, {done_, settings_, trainer_->state()},
+    last_checkpoint_ = write_training_state(options_.folder, {done_, settings_, trainer_.state()},
                                             static_cast<int>(config_.keep));
     saved_ = done_;
   }
 
   void validate() {
-    const auto scores = validation_->run([&](const Tensor& lr) { return trainer_->enhanced(lr); },
-                                         options_.folder / "samples" / fmt::format("{:07}", done_));
+    const auto scores = options_.validate(options_.folder / "samples" / fmt::format("{:07}", done_));
     RunLog::Entry entry;
     std::string told;
     for (const auto& [name, mean] : scores.means) {
@@ -148,12 +143,11 @@ class Run {
     log_.note(fmt::format("iteration {}: {}", done_, told));
   }
 
-  const TrainConfig& config_;
+  Trainable& trainer_;
+  const RunConfig& config_;
   const std::string& settings_;
   const RunOptions& options_;
   Log& log_;
-  std::unique_ptr<Trainer> trainer_;
-  std::optional<Validation> validation_;
   std::optional<RunLog> run_log_;
   std::optional<fs::path> last_checkpoint_;
   std::int64_t done_ = 0, saved_ = -1;
@@ -161,9 +155,9 @@ class Run {
 
 }  // namespace
 
-std::unique_ptr<Trainer> run_training(const TrainConfig& config, const std::string& settings,
-                                      const RunOptions& options, const TrainingWeights& weights, Log& log) {
-  return Run(config, settings, options, weights, log).train();
+void run_training(Trainable& trainer, const RunConfig& config, const std::string& settings,
+                  const RunOptions& options, Log& log) {
+  Run(trainer, config, settings, options, log).train();
 }
 
 }  // namespace sr

@@ -4,28 +4,34 @@
 // RUN/ holds config.toml (the settings, resolved), log.ndjson (see run_log.h), checkpoints/ (see
 // checkpoint.h) and samples/ITERATION/ of each validation.
 
-#include <optional>
+#include <functional>
+#include <string>
 
 #include "core/log.h"
 #include "core/progress.h"
-#include "training/trainer.h"
+#include "training/run_config.h"
+#include "training/trainable.h"
+#include "training/validation.h"
 
 namespace sr {
 
 struct RunOptions {
   fs::path folder;
   bool resume = false;  ///< go on from the newest checkpoint, if there is one
-  Arithmetic arithmetic;
   ProgressMode progress = ProgressMode::automatic;
   ProcessGroup* group = nullptr;  ///< of several processes, of which rank 0 writes; null: alone
+
+  std::int64_t validate_every = 0;  ///< iterations, and after the last one; 0: never
+  /// Keeps pictures in the folder.
+  std::function<ValidationScores(const fs::path& samples)> validate;
 };
 
-/// Trains to the last iteration and returns the trainer. A signal ends it with a checkpoint of the last whole
-/// iteration (Interrupted); a loss that is no number with an Error that names the last good checkpoint. The
-/// parameters after N iterations are the same to the bit (float32 on the CPU, as many threads) however often
-/// the run was stopped and resumed. `settings` is the text that `config` was read from. Throws UsageError
-/// where the folder holds a run and `resume` is not asked for.
-std::unique_ptr<Trainer> run_training(const TrainConfig& config, const std::string& settings,
-                                      const RunOptions& options, const TrainingWeights& weights, Log& log);
+/// Trains `trainer` to the last iteration. A signal ends it with a checkpoint of the last whole iteration
+/// (Interrupted); a loss that is no number with an Error that names the last good checkpoint. The parameters
+/// after N iterations are the same to the bit (float32 on the CPU, as many threads) however often the run was
+/// stopped and resumed. `settings` is the text that `config` was read from. Throws UsageError where the
+/// folder holds a run and `resume` is not asked for.
+void run_training(Trainable& trainer, const RunConfig& config, const std::string& settings,
+                  const RunOptions& options, Log& log);
 
 }  // namespace sr

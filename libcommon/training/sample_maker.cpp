@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "degrade/apply.h"
 #include "degrade/draw.h"
+#include "degrade/interpolate.h"
 #include "image/vips.h"
 #include "training/augmentation.h"
 #include "training/picture_files.h"
@@ -62,6 +63,11 @@ TrainingSample feasible(const std::string& item, const Make& make) {
   return make(fmt::format("{} attempt {}", item, kAttempts));
 }
 
+/// [1,3,height,width].
+Tensor whole(const Pixels& pixels) {
+  return planes_of(pixels, {0, 0, pixels.size.height, pixels.size.width}).unsqueeze(0);
+}
+
 PictureSize size_of(const Tensor& image) { return {image.size(-2), image.size(-1)}; }
 
 }  // namespace
@@ -85,6 +91,7 @@ SampleMaker::SampleMaker(const DataConfig& config, int threads) : config_(config
     if (config.margin < 0) config_.margin = official_margin(config.degradation);
   }
   store_ = std::make_unique<PictureStore>(std::move(files), config, threads);
+  if (config_.whole) return;  // any sizes will do
   check_crops();
   check_pairs();
 }
@@ -120,9 +127,11 @@ void SampleMaker::check_pairs() const {
 }
 
 TrainingSample SampleMaker::make(const PlannedSample& sample) {
-  if (sources_[sample.source].paired) return paired(sample);
-  return naming_errors(printable(store_->file(hr_picture(sample)).string()),
-                       [&] { return plain_shrink_ ? shrunken(sample) : degraded(sample); });
+  if (sources_[sample.source].paired) return config_.whole ? whole_pair(sample) : paired(sample);
+  return naming_errors(printable(store_->file(hr_picture(sample)).string()), [&] {
+    if (config_.whole) return whole_degraded(sample);
+    return plain_shrink_ ? shrunken(sample) : degraded(sample);
+  });
 }
 
 TrainingSample SampleMaker::paired(const PlannedSample& sample) {
@@ -131,6 +140,26 @@ TrainingSample SampleMaker::paired(const PlannedSample& sample) {
   auto places = stream(sample, "crop");
   const auto crop = draw_lr_crop(lr.size, places);
   return turned(planes_of(lr, crop), planes_of(hr, in_hr(crop)), sample);
+}
+
+TrainingSample SampleMaker::whole_pair(const PlannedSample& sample) {
+  const auto resized = [this](const Pixels& pixels) {
+    return interpolate_to(whole(pixels), config_.crop, config_.crop, Interpolation::bilinear)[0];
+  };
+  return turned(resized(store_->pixels(sources_[sample.source].lr + sample.picture)),
+                resized(store_->pixels(hr_picture(sample))), sample);
+}
+
+TrainingSample SampleMaker::whole_degraded(const PlannedSample& sample) {
+  const auto picture = whole(store_->pixels(hr_picture(sample)));
+  return feasible(sample.item, [&](const std::string& item) {
+    const auto recipe = draw_recipe(*pipeline_, {item, picture.size(2), picture.size(3)},
+                                    {.resize = config_.crop, .pair = true}, config_.seed);
+    const auto hr = cut_hr(picture, recipe);
+    const auto lr =
+        interpolate_to(degrade(hr, {&recipe, 1}), config_.crop, config_.crop, Interpolation::bicubic);
+    return turned(rounded_to_8_bits(lr)[0], rounded_to_8_bits(hr)[0], sample);
+  });
 }
 
 TrainingSample SampleMaker::shrunken(const PlannedSample& sample) {

@@ -12,7 +12,7 @@ namespace sr {
 
 /// float32 in [0,1], on the 8-bit grid but for HR crops that were sharpened in float32 [3,crop,crop].
 struct TrainingSample {
-  Tensor lr;  ///< [3,crop/scale,crop/scale]
+  Tensor lr;  ///< [3,crop/scale,crop/scale]; of whole pictures: [3,crop,crop]
   Tensor hr;  ///< [3,crop,crop]
 };
 
@@ -31,6 +31,11 @@ int official_margin(const std::string& degradation);
 ///   180 pairs; with a recipe for each sample there's nothing to mix.) HR is sharpened where the pipeline's
 ///   pairs are.
 /// Both crops are then, or were, turned alike.
+///
+/// Whole pictures, as DAPE's training takes them (cswry/SeeSR basicsr/data/dape_dataset.py,
+/// utils_data/make_paired_data_DAPE.py, dataloaders/simple_dataset.py, @8edecc7): those of a pair are resized
+/// to the square bilinearly, without antialiasing; else the HR picture is resized by PIL's LANCZOS, degraded,
+/// and the LR picture is brought back to the HR size by PyTorch's bicubic. Both are rounded to 8 bits then.
 class SampleMaker {
  public:
   /// Finds and opens all pictures. Throws UsageError where there are none, one can't be read or is smaller
@@ -55,6 +60,8 @@ class SampleMaker {
   void check_crops() const;
   void check_pairs() const;
   TrainingSample paired(const PlannedSample& sample);
+  TrainingSample whole_pair(const PlannedSample& sample);
+  TrainingSample whole_degraded(const PlannedSample& sample);
   TrainingSample shrunken(const PlannedSample& sample);
   TrainingSample degraded(const PlannedSample& sample);
   /// `hr` [1,3,H,W]; LR and HR of the same part.

@@ -9,36 +9,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::vector<fs::path> paths(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
-
-// --- data --------------------------------------------------------------------------------------------------
-
-DataConfig read_data(Settings table, std::uint64_t seed) {
-  constexpr int kLargest = 65536;
-  DataConfig data;
-  data.seed = seed;
-  data.scale = static_cast<int>(table.integer("scale", data.scale, 1, 64));
-  data.crop = static_cast<int>(table.integer("crop", data.crop, 1, kLargest));
-  data.batch = static_cast<int>(table.integer("batch", data.batch, 1, kLargest));
-  data.degradation = table.text("degradation", data.degradation);
-  data.margin = static_cast<int>(table.integer("margin", data.margin, -1, kLargest));
-  data.flip = table.flag("flip", data.flip);
-  data.rotate = table.flag("rotate", data.rotate);
-  data.workers = static_cast<int>(table.integer("workers", data.workers, 0, 1024));
-  data.cache = table.text("cache", "");
-  if (data.crop % data.scale != 0) table.refuse("crop", "the crop is no multiple of the scale");
-  auto sources = table.tables("sources");
-  TrainingSource single{paths(table.texts("hr")), paths(table.texts("lr")), 1};
-  if (!single.hr.empty()) data.sources.push_back(std::move(single));
-  for (auto& source : sources) {
-    data.sources.push_back(
-        {paths(source.texts("hr")), paths(source.texts("lr")), source.number("weight", 1, 0, 1e9)});
-    source.done();
-  }
-  table.done();
-  return data;
-}
-
 // --- losses ------------------------------------------------------------------------------------------------
 
 std::optional<PixelLoss> read_pixel(Settings table) {
@@ -184,46 +154,6 @@ void read_sfd(Settings table, TrainConfig& config) {
   table.done();
 }
 
-// --- optimisers --------------------------------------------------------------------------------------------
-
-Schedule read_schedule(Settings table, double rate, std::int64_t iterations) {
-  enum class Course { constant, multistep, cosine };
-  Schedule schedule;
-  schedule.base = rate;
-  schedule.warm_up = table.integer("warm_up", 0);
-  switch (table.choice<Course>(
-      "kind", Course::constant,
-      {{"constant", Course::constant}, {"multistep", Course::multistep}, {"cosine", Course::cosine}})) {
-    case Course::multistep:
-      schedule.course = MultiStepRate{table.integers("milestones"), table.number("gamma", 0.5, 0, 1)};
-      break;
-    case Course::cosine: {
-      auto periods = table.integers("periods");
-      if (periods.empty()) periods.push_back(iterations);
-      schedule.course = CosineRate{periods, table.numbers("period_weights"), table.number("minimum", 0)};
-      break;
-    }
-    default: break;
-  }
-  table.done();
-  return schedule;
-}
-
-OptimiserConfig read_optimiser(Settings table, std::int64_t iterations) {
-  OptimiserConfig config;
-  config.adam.decoupled = table.choice<bool>("kind", false, {{"adam", false}, {"adamw", true}});
-  const auto betas = table.numbers("betas", {0.9, 0.99});
-  if (betas.size() != 2) table.refuse("betas", "two numbers are wanted here");
-  config.adam.beta1 = betas[0];
-  config.adam.beta2 = betas[1];
-  config.adam.epsilon = table.number("epsilon", config.adam.epsilon);
-  config.adam.weight_decay = table.number("weight_decay", 0);
-  config.clip_norm = table.number("clip_norm", 0);
-  config.schedule = read_schedule(table.table("schedule"), table.number("rate", 1e-4), iterations);
-  table.done();
-  return config;
-}
-
 ValidationConfig read_validation(Settings table) {
   ValidationConfig config;
   config.every = table.integer("every", config.every);
@@ -243,11 +173,6 @@ void check(const TrainConfig& config) {
   if (loss.gan && !config.discriminator) throw UsageError("loss.gan needs a [discriminator]");
   if (!loss.gan && config.discriminator) throw UsageError("a [discriminator] needs loss.gan");
   if (loss.ldl && config.ema == 0) throw UsageError("loss.ldl needs the averaged generator (ema)");
-  if (config.data.batch % config.accumulate != 0)
-    throw UsageError(
-        fmt::format("a batch of {} is not divided by accumulate = {}", config.data.batch, config.accumulate));
-  config.generator_optimiser.schedule.check();
-  config.discriminator_optimiser.schedule.check();
 }
 
 }  // namespace
@@ -255,10 +180,7 @@ void check(const TrainConfig& config) {
 TrainConfig read_train_config(const TomlValue& root) {
   Settings table(&root);
   TrainConfig config;
-  table.text("extends", "");
-  config.iterations = table.integer("iterations", config.iterations, 1);
-  config.seed = static_cast<std::uint64_t>(table.integer("seed", 0));
-  config.data = read_data(table.table("data"), config.seed);
+  static_cast<RunConfig&>(config) = read_run_config(table);
   auto generator = table.table("generator");
   config.generator_start = generator.text("start", "");
   config.generator = read_generator(generator, config.data.scale, config.data.crop / config.data.scale);
@@ -274,12 +196,8 @@ TrainConfig read_train_config(const TomlValue& root) {
       second.there() ? read_optimiser(second, config.iterations) : config.generator_optimiser;
   config.ema = table.number("ema", config.ema, 0, 0.9999999);
   config.gan_from = table.integer("gan_from", 0);
-  config.accumulate = table.integer("accumulate", 1, 1, 4096);
   config.checkpointing = table.flag("checkpointing", false);
   config.validation = read_validation(table.table("validation"));
-  config.checkpoint_every = table.integer("checkpoint_every", config.checkpoint_every, 1);
-  config.keep = table.integer("keep", config.keep, 1, 1000000);
-  config.log_every = table.integer("log_every", config.log_every, 1);
   table.done();
   check(config);
   return config;

@@ -1,5 +1,5 @@
 #pragma once
-// The settings of a training run, as presets (share/presets/train-*.toml) write them.
+// The settings of the training of a generator, as presets (share/presets/train-*.toml) write them.
 
 #include <optional>
 #include <string>
@@ -8,15 +8,13 @@
 #include "nets/discriminator.h"
 #include "nets/feat_d.h"
 #include "nets/semantics.h"
-#include "training/data_config.h"
 #include "training/gan_loss.h"
 #include "training/generator.h"
 #include "training/ldl_loss.h"
-#include "training/optimiser.h"
 #include "training/perceptual_loss.h"
 #include "training/pixel_loss.h"
 #include "training/relativistic_loss.h"
-#include "training/schedule.h"
+#include "training/run_config.h"
 
 namespace sr {
 
@@ -36,12 +34,6 @@ struct LossConfig {
   bool sees_clip() const { return feat_d || tg_d || clipiqa; }
 };
 
-struct OptimiserConfig {
-  AdamConfig adam;
-  Schedule schedule;
-  double clip_norm = 0;  ///< the longest gradient; 0: any
-};
-
 struct ValidationConfig {
   std::int64_t every = 5000;          ///< iterations; 0: never
   std::vector<fs::path> hr, lr;       ///< folders of pairs; without `lr` bicubic LR pictures are made
@@ -50,10 +42,7 @@ struct ValidationConfig {
   std::int64_t samples = 4;           ///< pictures kept of each validation
 };
 
-struct TrainConfig {
-  std::int64_t iterations = 1000;
-  std::uint64_t seed = 0;
-
+struct TrainConfig : RunConfig {
   GeneratorConfig generator;
   std::string generator_start;  ///< a checkpoint to begin with, or its name; empty: drawn
   std::optional<DiscriminatorConfig> discriminator;
@@ -71,13 +60,9 @@ struct TrainConfig {
   double ema = 0.999;         ///< decay of the averaged generator; 0: none
   std::int64_t gan_from = 0;  ///< adversarial losses count from this iteration on
 
-  DataConfig data;
-  std::int64_t accumulate = 1;  ///< parts that a rank's batch is taken in
-  bool checkpointing = false;   ///< activations are reckoned again in the backward pass
+  bool checkpointing = false;  ///< activations are reckoned again in the backward pass
 
   ValidationConfig validation;
-  std::int64_t checkpoint_every = 1000, keep = 3;
-  std::int64_t log_every = 10;
 };
 
 /// `table` is the whole of the settings. Throws UsageError that names the line of what is wrong.

@@ -1,28 +1,15 @@
 #include "training/trainer.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 
 #include "core/autocast.h"
 #include "core/error.h"
-#include "core/random.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
 #include "training/checkpoint.h"
-#include "training/gradients.h"
 
 namespace sr {
 namespace {
-
-at::Generator generator_of(std::uint64_t seed, const std::string& purpose) {
-  return at::make_generator<at::CPUGeneratorImpl>(RandomStream(seed, "training", purpose).bits(0));
-}
-
-void require_gradients(const NamedParameters& parameters, bool wanted) {
-  for (const auto& [name, parameter] : parameters) parameter.requires_grad_(wanted);
-}
 
 /// Fills a network to train from a published checkpoint of any key vocabulary.
 void start_from(Network& network, const StateDict& checkpoint, const std::string& name) {
@@ -38,7 +25,7 @@ void start_from(Network& network, const StateDict& checkpoint, const std::string
 
 Trainer::Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const TrainingWeights& weights,
                  ProcessGroup* group)
-    : config_(config), arithmetic_(arithmetic), group_(group), draws_(generator_of(config.seed, "weights")) {
+    : config_(config), arithmetic_(arithmetic), group_(group), draws_(weight_draws(config.seed)) {
   const bool se_rrdb = std::holds_alternative<SeRRDBConfig>(config_.generator);
   const bool semantic = config_.discriminator && config_.discriminator->semantic();
   if (se_rrdb || semantic) {
@@ -69,11 +56,9 @@ void Trainer::make_generator_parts(const TrainingWeights& weights) {
     start_from(*generator_, weights.load(config_.generator_start), config_.generator_start);
   generator_->set_recomputing(config_.checkpointing);
   generator_->to(arithmetic_.device);
-  parameters_ = all_parameters(*generator_);
-  optimiser_ = std::make_unique<Adam>(parameters_, config_.generator_optimiser.adam);
-  if (group_ != nullptr) reducer_ = std::make_unique<GradientReducer>(*group_, parameters_);
+  learner_.emplace("generator", all_parameters(*generator_), config_.generator_optimiser, group_);
   if (config_.ema > 0) {
-    ema_ = std::make_unique<Ema>(parameters_, config_.ema);
+    ema_ = std::make_unique<Ema>(learner_->parameters(), config_.ema);
     average_ = make_generator(config_.generator, draws_, semantics_);
     average_->to(arithmetic_.device);
     average_->eval();
@@ -125,11 +110,9 @@ void Trainer::add_opponent(std::string name, std::unique_ptr<Adversary> adversar
   auto& module = adversary->module();
   module.to(arithmetic_.device);
   module.train();
-  Opponent opponent{std::move(adversary), all_parameters(module), nullptr, nullptr, std::move(name)};
-  require_gradients(opponent.parameters, true);
-  opponent.optimiser = std::make_unique<Adam>(opponent.parameters, config_.discriminator_optimiser.adam);
-  if (group_ != nullptr) opponent.reducer = std::make_unique<GradientReducer>(*group_, opponent.parameters);
-  opponents_.push_back(std::move(opponent));
+  for (const auto& parameter : module.parameters()) parameter.requires_grad_(true);
+  Learner learner(std::move(name), all_parameters(module), config_.discriminator_optimiser, group_);
+  opponents_.push_back({std::move(adversary), std::move(learner)});
 }
 
 // --- an iteration ------------------------------------------------------------------------------------------
@@ -177,60 +160,38 @@ LossTerms Trainer::generator_losses(const TrainingImages& images, const Tensor& 
   return terms;
 }
 
-void Trainer::check_and_add(LossTerms terms, double share, StepReport& report) const {
-  for (const auto& [name, term] : terms) {
-    const double value = term.item<double>();
-    if (!std::isfinite(value)) throw Error(fmt::format("the loss '{}' became {}", name, value));
-    const auto known = std::find_if(report.losses.begin(), report.losses.end(),
-                                    [&, key = name](const auto& entry) { return entry.first == key; });
-    if (known == report.losses.end()) {
-      report.losses.emplace_back(name, value * share);
-    } else {
-      known->second += value * share;
-    }
-  }
-}
-
 void Trainer::train_generator(std::int64_t iteration, std::vector<TrainingImages>& parts,
                               const std::vector<Tensor>& lr, StepReport& report) {
   const bool adversarial = iteration >= config_.gan_from;
   const double share = 1.0 / static_cast<double>(parts.size());
-  for (auto& opponent : opponents_) require_gradients(opponent.parameters, false);
-  drop_gradients(parameters_);
+  for (auto& opponent : opponents_) opponent.learner.require_gradients(false);
+  learner_->drop_gradients();
   for (size_t i = 0; i < parts.size(); i++) {
     parts[i].sr = generated(*generator_, lr[i]);
     const auto terms = generator_losses(parts[i], lr[i], adversarial);
-    check_and_add(terms, share, report);
+    report.add(terms, share);
     Tensor sum = terms.front().second;
     for (size_t t = 1; t < terms.size(); t++) sum = sum + terms[t].second;
-    if (reducer_) reducer_->expect_backward(i + 1 == parts.size());
+    learner_->expect_backward(i + 1 == parts.size());
     (sum * share).backward();
     parts[i].sr = parts[i].sr.detach();
   }
-  if (reducer_) reducer_->finish();
-  const auto& optimiser = config_.generator_optimiser;
-  report.gradient_norm = optimiser.clip_norm > 0 ? clip_gradient_norm(parameters_, optimiser.clip_norm)
-                                                 : gradient_norm(parameters_);
-  if (!std::isfinite(report.gradient_norm)) throw Error("the generator's gradient is not finite");
-  report.rate = optimiser.schedule.rate(iteration);
-  optimiser_->step(report.rate, ema_.get());
+  const auto [rate, gradient_norm] = learner_->step(iteration, ema_.get());
+  report.rate = rate;
+  report.gradient_norm = gradient_norm;
 }
 
 void Trainer::train_opponent(Opponent& opponent, std::int64_t iteration,
                              const std::vector<TrainingImages>& parts, StepReport& report) {
   const double share = 1.0 / static_cast<double>(parts.size());
-  require_gradients(opponent.parameters, true);
-  drop_gradients(opponent.parameters);
-  for (const auto& images : parts) check_and_add(opponent.adversary->backward(images, share), share, report);
-  if (opponent.reducer) opponent.reducer->finish();
-  const auto& optimiser = config_.discriminator_optimiser;
-  if (optimiser.clip_norm > 0) clip_gradient_norm(opponent.parameters, optimiser.clip_norm);
-  opponent.optimiser->step(optimiser.schedule.rate(iteration));
+  opponent.learner.require_gradients(true);
+  opponent.learner.drop_gradients();
+  for (const auto& images : parts) report.add(opponent.adversary->backward(images, share), share);
+  opponent.learner.step(iteration);
 }
 
 StepReport Trainer::step(std::int64_t iteration, const TrainingBatch& batch) {
-  // what networks draw (dropped paths) is a function of the iteration too
-  torch::manual_seed(RandomStream(config_.seed, std::to_string(iteration), "network").bits(0));
+  seed_network_draws(config_.seed, iteration, group_);
   StepReport report;
   auto parts = parts_of(batch);
   std::vector<Tensor> lr;
@@ -239,11 +200,7 @@ StepReport Trainer::step(std::int64_t iteration, const TrainingBatch& batch) {
   if (iteration >= config_.gan_from) {
     for (auto& opponent : opponents_) train_opponent(opponent, iteration, parts, report);
   }
-  if (group_ == nullptr) return report;
-  std::vector<double> values;
-  for (const auto& [name, value] : report.losses) values.push_back(value);
-  values = group_->mean(values);
-  for (size_t i = 0; i < values.size(); i++) report.losses[i].second = values[i];
+  report.take_means(group_);
   return report;
 }
 
@@ -252,23 +209,23 @@ StepReport Trainer::step(std::int64_t iteration, const TrainingBatch& batch) {
 StateDict Trainer::state() const {
   StateDict state;
   add_part(state, "generator.", tensors_of(*generator_));
-  add_part(state, "optimiser.generator.", optimiser_->state());
+  add_part(state, "optimiser.generator.", learner_->state());
   if (ema_) add_part(state, "ema.", ema_->state());
   for (const auto& opponent : opponents_) {
-    add_part(state, opponent.name + ".", tensors_of(opponent.adversary->module()));
-    add_part(state, "optimiser." + opponent.name + ".", opponent.optimiser->state());
+    add_part(state, opponent.learner.name() + ".", tensors_of(opponent.adversary->module()));
+    add_part(state, "optimiser." + opponent.learner.name() + ".", opponent.learner.state());
   }
   return state;
 }
 
 void Trainer::load_state(const StateDict& state) {
   copy_tensors(part_of(state, "generator."), tensors_of(*generator_), "the generator");
-  optimiser_->load_state(part_of(state, "optimiser.generator."));
+  learner_->load_state(part_of(state, "optimiser.generator."));
   if (ema_) ema_->load_state(part_of(state, "ema."));
   for (auto& opponent : opponents_) {
-    copy_tensors(part_of(state, opponent.name + "."), tensors_of(opponent.adversary->module()),
-                 "the " + opponent.name);
-    opponent.optimiser->load_state(part_of(state, "optimiser." + opponent.name + "."));
+    copy_tensors(part_of(state, opponent.learner.name() + "."), tensors_of(opponent.adversary->module()),
+                 "the " + opponent.learner.name());
+    opponent.learner.load_state(part_of(state, "optimiser." + opponent.learner.name() + "."));
   }
 }
 

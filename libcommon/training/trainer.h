@@ -1,28 +1,20 @@
 #pragma once
-// One training run's networks, losses and optimisers, an iteration at a time.
+// A generator in training, its losses, and what is trained against it.
 
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "training/adversary.h"
-#include "training/batch_source.h"
 #include "training/clipiqa_loss.h"
-#include "training/gradient_reducer.h"
+#include "training/learner.h"
 #include "training/train_config.h"
 #include "training/training_weights.h"
 
 namespace sr {
 
-/// What an iteration came to.
-struct StepReport {
-  std::vector<std::pair<std::string, double>> losses;  ///< weighted, means over the batch
-  double rate = 0;                                     ///< of the generator
-  double gradient_norm = 0;                            ///< of the generator, before clipping
-};
-
-class Trainer {
+class Trainer : public Trainable {
  public:
   /// Draws new networks from the seed, or fills them. `group`, which must outlive this, may be null: alone.
   /// Throws Error, or UsageError
@@ -30,14 +22,11 @@ class Trainer {
   Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const TrainingWeights& weights,
           ProcessGroup* group = nullptr);
 
-  /// Iteration `iteration` (from 0 on). A function of the state, the batch and the iteration alone. Throws
-  /// Error where a loss is no number, with nothing changed by it but discriminators' statistics.
-  StepReport step(std::int64_t iteration, const TrainingBatch& batch);
-
-  /// Networks, averages and optimisers by name. The tensors are those in use, no copies.
-  StateDict state() const;
-  /// Goes on from such a state. Throws Error that says which tensors don't fit, and why.
-  void load_state(const StateDict& state);
+  /// Where a loss of the generator is no number nothing is changed but discriminators' statistics.
+  StepReport step(std::int64_t iteration, const TrainingBatch& batch) override;
+  /// Networks, averages and optimisers.
+  StateDict state() const override;
+  void load_state(const StateDict& state) override;
 
   /// The generator that is to be used: the average, where there is one.
   StateDict result() const;
@@ -49,10 +38,7 @@ class Trainer {
  private:
   struct Opponent {
     std::unique_ptr<Adversary> adversary;
-    NamedParameters parameters;
-    std::unique_ptr<Adam> optimiser;
-    std::unique_ptr<GradientReducer> reducer;  ///< with a group
-    std::string name;                          ///< "discriminator", "sfd"
+    Learner learner;  ///< "discriminator", "sfd"
   };
 
   void make_generator_parts(const TrainingWeights& weights);
@@ -67,7 +53,6 @@ class Trainer {
                        const std::vector<Tensor>& lr, StepReport& report);
   void train_opponent(Opponent& opponent, std::int64_t iteration, const std::vector<TrainingImages>& parts,
                       StepReport& report);
-  void check_and_add(LossTerms terms, double share, StepReport& report) const;
 
   TrainConfig config_;
   Arithmetic arithmetic_;
@@ -77,9 +62,7 @@ class Trainer {
   std::shared_ptr<SemanticExtractor> semantics_;
   std::shared_ptr<Network> generator_;
   std::shared_ptr<Network> average_;  ///< its parameters are `ema_`'s tensors; null without averaging
-  NamedParameters parameters_;        ///< of the generator
-  std::unique_ptr<Adam> optimiser_;
-  std::unique_ptr<GradientReducer> reducer_;  ///< with a group
+  std::optional<Learner> learner_;    ///< of the generator
   std::unique_ptr<Ema> ema_;
 
   std::unique_ptr<PerceptualLoss> perceptual_;

@@ -21,22 +21,23 @@ sr::Subcommand command(const char* kind) {
 sr::ProgramInfo info() {
   return {
       "sr-train",
-      "train super-resolution networks",
+      "train super-resolution networks, and DAPE",
       "COMMAND ...",
       "Trains networks for fidelity (psnr), or against discriminators (gan): SeD's, SFD's, LDL's, ESRGAN's "
-      "and "
-      "Real-ESRGAN's ways are presets. Runs can be stopped at any moment and resumed.",
+      "and Real-ESRGAN's ways are presets. dape trains what SeeSR sees pictures' contents by. Runs can be "
+      "stopped at any moment and resumed.",
       {{"sr-train psnr --config srvgg --data DIV2K/HR --validate Set5/HR -o run/", "Train a small network."},
-       {"sr-train gan --config sed-p --data DF2K/HR -o sed/", "Train as SeD does."}},
-      {command("psnr"), command("gan")}};
+       {"sr-train gan --config sed-p --data DF2K/HR -o sed/", "Train as SeD does."},
+       {"sr-train dape --config dape --data COCO/train2017 -o dape/", "Train DAPE from RAM."}},
+      {command("psnr"), command("gan"), command("dape")}};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
-  if (first == "psnr" || first == "gan") return train(argv[1], argc - 1, argv + 1);
+  if (first == "psnr" || first == "gan" || first == "dape") return train(argv[1], argc - 1, argv + 1);
   sr::Program program(info());
   return program.run(argc, argv,
-                     []() -> sr::ExitStatus { throw sr::UsageError("name a command: psnr, gan"); });
+                     []() -> sr::ExitStatus { throw sr::UsageError("name a command: psnr, gan, dape"); });
 }

@@ -10,7 +10,9 @@
 #include "core/presets.h"
 #include "image/vips.h"
 #include "infer/device.h"
+#include "training/dape_trainer.h"
 #include "training/run.h"
+#include "training/trainer.h"
 #include "weights/safetensors.h"
 
 namespace sr {
@@ -43,6 +45,13 @@ TomlValue parse_change(const std::string& text) {
   }
 }
 
+bool trains_dape(const std::string& kind) { return kind == "dape"; }
+
+/// What --start sets.
+std::string start_setting(const std::string& kind) {
+  return trains_dape(kind) ? "dape.ram" : "generator.start";
+}
+
 /// The settings file under what the command line says.
 TomlValue resolved(const TrainOptions& options) {
   const auto kept = fs::path(options.run) / "config.toml";
@@ -55,13 +64,24 @@ TomlValue resolved(const TrainOptions& options) {
   if (!options.hr.empty()) overlay(change("data.hr", toml_texts(options.hr)));
   if (!options.lr.empty()) overlay(change("data.lr", toml_texts(options.lr)));
   if (!options.validation.empty()) overlay(change("validation.hr", toml_texts(options.validation)));
-  if (!options.start.empty()) overlay(change("generator.start", toml_text(options.start)));
+  if (!options.start.empty()) overlay(change(start_setting(options.kind), toml_text(options.start)));
   if (options.iterations) overlay(change("iterations", std::to_string(*options.iterations)));
   if (options.batch) overlay(change("data.batch", std::to_string(*options.batch)));
   if (options.crop) overlay(change("data.crop", std::to_string(*options.crop)));
   if (options.seed) overlay(change("seed", std::to_string(*options.seed)));
   for (const auto& text : options.changes) overlay(parse_change(text));
   return settings;
+}
+
+void check_kind(const TrainOptions& options, const TomlValue& settings) {
+  const bool dape = is_dape_config(settings);
+  if (dape && !trains_dape(options.kind)) throw UsageError("these settings train DAPE: sr-train dape");
+  if (!dape && trains_dape(options.kind))
+    throw UsageError("these settings have no table [dape]: sr-train psnr or gan");
+}
+
+void check_data(const DataConfig& data) {
+  if (data.sources.empty()) throw UsageError("--data must name folders of HR pictures");
 }
 
 TrainConfig checked_config(const TrainOptions& options, const TomlValue& settings) {
@@ -72,7 +92,14 @@ TrainConfig checked_config(const TrainOptions& options, const TomlValue& setting
     throw UsageError("these settings train against a discriminator: sr-train gan");
   if (options.kind == "gan" && !loss.adversarial() && !loss.clipiqa)
     throw UsageError("these settings have no adversarial loss: sr-train psnr");
-  if (config.data.sources.empty()) throw UsageError("--data must name folders of HR pictures");
+  check_data(config.data);
+  return config;
+}
+
+DapeConfig checked_dape_config(const TomlValue& settings) {
+  auto config = read_dape_config(settings);
+  config.data.presets = presets_folder();
+  check_data(config.data);
   return config;
 }
 
@@ -107,83 +134,196 @@ void write_results(const TrainOptions& options, const Trainer& trainer) {
   write_result(options.sfd_result, sfd, at::kFloat);
 }
 
+// --- runs --------------------------------------------------------------------------------------------------
+
+/// The machine, and what all kinds of runs are told of it.
+struct Session {
+  Session(Program& program, const TrainOptions& options)
+      : threads(started(options.compute)), vips("sr-train", threads), log(program.log()) {
+    arithmetic = arithmetic_of(options.compute);
+    const auto ranks = ranks_of_environment();
+    if (arithmetic.device.is_cuda() && ranks.count > 1)
+      arithmetic.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(ranks.local));
+    if (ranks.count > 1) run.group = &group.emplace(ranks, arithmetic.device);
+    run.folder = options.run;
+    run.resume = options.resume;
+    run.progress = program.progress();
+  }
+  bool writes() const { return run.group == nullptr || run.group->rank() == 0; }
+
+  int threads;
+  VipsSession vips;
+  Log& log;
+  Arithmetic arithmetic;
+  std::optional<ProcessGroup> group;
+  RunOptions run;
+
+ private:
+  static int started(const ComputeOptions& compute) {
+    const int threads = threads_or_all(compute.threads);
+    at::set_num_threads(threads);
+    keep_freed_memory();
+    return threads;
+  }
+};
+
+/// `source` must outlive it.
+TrainingWeights weights_of(WeightsSource& source) {
+  return {[&source](const std::string& name) { return source.load(name); },
+          [&source](const std::string& name) { return source.find(name); }};
+}
+
+void train_generator(Program& program, const TrainOptions& options, const TomlValue& settings) {
+  const auto config = checked_config(options, settings);
+  Session session(program, options);
+  WeightsSource source(options.weights);
+  const auto weights = weights_of(source);
+  Trainer trainer(config, session.arithmetic, weights, session.run.group);
+  std::optional<Validation> validation;
+  if (session.writes() && config.validation.every > 0 && !config.validation.hr.empty()) {
+    validation.emplace(config.validation, config.data.scale, weights);
+    session.run.validate_every = config.validation.every;
+    session.run.validate = [&](const fs::path& samples) {
+      return validation->run([&](const Tensor& lr) { return trainer.enhanced(lr); }, samples);
+    };
+  }
+  run_training(trainer, config, settings.document(), session.run, session.log);
+  if (session.writes()) write_results(options, trainer);
+}
+
+void train_dape(Program& program, const TrainOptions& options, const TomlValue& settings) {
+  const auto config = checked_dape_config(settings);
+  Session session(program, options);
+  std::optional<WeightsSource> source(options.weights);
+  DapeTrainer trainer(config, session.arithmetic, weights_of(*source), session.run.group);
+  source.reset();  // RAM's file holds five times what is kept of it
+  run_training(trainer, config, settings.document(), session.run, session.log);
+  if (session.writes() && !options.result.empty()) write_result(options.result, trainer.result(), at::kFloat);
+}
+
+// --- options -----------------------------------------------------------------------------------------------
+
+constexpr auto *kSettings = "Settings", *kData = "Data", *kOutput = "Output";
+
+/// What is the same of all kinds.
+const char* const kRunsAreKept =
+    "RUN gets config.toml with the settings as they were used, log.ndjson, samples of each validation, and "
+    "checkpoints, which appear when they are complete. A run may be stopped at any moment, by any signal: "
+    "--resume goes on from the last checkpoint, and ends with the same bits (float32 on the CPU, as many "
+    "threads) as a run that was never stopped. SIGINT and SIGTERM leave a checkpoint first.\n"
+    "\n"
+    "Started by torchrun --no-python, or srun, as several processes, they train together: each has its "
+    "share of the batch, and the losses are those of one.\n"
+    "\n";
+
 ProgramInfo info(const std::string& kind) {
   const bool gan = kind == "gan";
+  return {"sr-train " + kind,
+          gan ? "train a network against discriminators" : "train a network for fidelity",
+          "--config PRESET -o RUN --data DIR... [OPTION]...",
+          std::string("Trains as the settings say: a preset (share/presets/train-*.toml), or a .toml file "
+                      "that may extend one. --set changes any of them.\n\n") +
+              kRunsAreKept +
+              "HR pictures are cropped, turned, and degraded on the fly; with --lr the pictures of the same "
+              "names there are their LR halves.",
+          {{fmt::format("sr-train {} --config {} --data DF2K/HR --validate Set5/HR -o run/", kind,
+                        gan ? "sed-p" : "srvgg"),
+            "Train by a preset."},
+           {fmt::format("sr-train {} -o run/ --resume", kind), "Go on after it was stopped."},
+           {fmt::format("sr-train {} -o run/ --resume --export model.safetensors", kind),
+            "Write the network for sr-upscale -m."}}};
+}
+
+ProgramInfo dape_info() {
   return {
-      "sr-train " + kind,
-      gan ? "train a network against discriminators" : "train a network for fidelity",
-      "--config PRESET -o RUN --data DIR... [OPTION]...",
-      "Trains as the settings say: a preset (share/presets/train-*.toml), or a .toml file that may extend "
-      "one. "
-      "--set changes any of them.\n"
-      "\n"
-      "RUN gets config.toml with the settings as they were used, log.ndjson, samples of each validation, and "
-      "checkpoints, which appear when they are complete. A run may be stopped at any moment, by any signal: "
-      "--resume goes on from the last checkpoint, and ends with the same bits (float32 on the CPU, as many "
-      "threads) as a run that was never stopped. SIGINT and SIGTERM leave a checkpoint first.\n"
-      "\n"
-      "Started by torchrun --no-python, or srun, as several processes, they train together: each has its "
-      "share of "
-      "the batch, and the losses are those of one.\n"
-      "\n"
-      "HR pictures are cropped, turned, and degraded on the fly; with --lr the pictures of the same names "
-      "there "
-      "are their LR halves.",
-      {{fmt::format("sr-train {} --config {} --data DF2K/HR --validate Set5/HR -o run/", kind,
-                    gan ? "sed-p" : "srvgg"),
-        "Train by a preset."},
-       {fmt::format("sr-train {} -o run/ --resume", kind), "Go on after it was stopped."},
-       {fmt::format("sr-train {} -o run/ --resume --export model.safetensors", kind),
-        "Write the network for sr-upscale -m."}}};
+      "sr-train dape",
+      "train DAPE, which tags degraded pictures, from RAM",
+      "--config dape -o RUN --data DIR... [OPTION]...",
+      std::string("LoRA beside RAM learns to say of degraded pictures what RAM says of the sharp ones, as "
+                  "SeeSR has it: the settings are the preset dape, or a .toml file that may extend it. "
+                  "--set changes any of them.\n\n") +
+          kRunsAreKept +
+          "HR pictures are resized to a square as a whole and degraded on the fly; with --lr the pictures "
+          "of the same names there, of any size, are their degraded halves (gt/ and sr_bicubic/ of "
+          "sr-degrade --pairs).",
+      {{"sr-train dape --config dape --data COCO/train2017 -o run/", "Train as SeeSR does."},
+       {"sr-train dape --config dape --data pairs/gt --lr pairs/sr_bicubic -o run/",
+        "From pairs that were made before."},
+       {"sr-train dape -o run/ --resume --export DAPE.safetensors", "Write DAPE's file."}}};
+}
+
+void add_settings_options(CLI::App& app, TrainOptions& options) {
+  const bool dape = trains_dape(options.kind);
+  app.set_config();  // --config is of the settings here
+  app.add_option("--config", options.settings,
+                 "A preset's name, or a .toml file; with --resume: the run's own")
+      ->type_name("NAME|FILE")
+      ->group(kSettings);
+  app.add_option("--set", options.changes,
+                 fmt::format("Change a setting, such as {}; may be repeated",
+                             dape ? "optimiser.rate=5e-5" : "loss.gan.weight=0.1"))
+      ->type_name("KEY=VALUE")
+      ->group(kSettings);
+  app.add_option("--iterations", options.iterations, "Train so many iterations in all")
+      ->type_name("N")
+      ->group(kSettings);
+  app.add_option("--batch", options.batch, "Pictures an iteration, of all processes together")
+      ->type_name("N")
+      ->group(kSettings);
+  app.add_option(
+         "--crop", options.crop,
+         dape ? "Side in pixels that whole pictures are resized to" : "Side of the crops in HR pixels")
+      ->type_name("N")
+      ->group(kSettings);
+  app.add_option("--seed", options.seed, "What everything random comes from")
+      ->type_name("N")
+      ->group(kSettings);
+  app.add_option("--start", options.start,
+                 dape ? "RAM's checkpoint: the teacher, and what the student begins as"
+                      : "A checkpoint that the network begins with")
+      ->type_name("NAME|FILE")
+      ->group(kSettings);
+}
+
+void add_data_options(CLI::App& app, TrainOptions& options) {
+  app.add_option("--data", options.hr, "Folders of HR pictures, descended")->type_name("DIR")->group(kData);
+  app.add_option("--lr", options.lr, "Folders of their LR halves, one for each of --data")
+      ->type_name("DIR")
+      ->group(kData);
+  if (trains_dape(options.kind)) return;
+  app.add_option("--validate", options.validation, "Folders of HR pictures to validate with")
+      ->type_name("DIR")
+      ->group(kData);
+}
+
+void add_output_options(Program& program, TrainOptions& options) {
+  const bool dape = trains_dape(options.kind);
+  auto& app = program.app();
+  app.add_option("-o,--output", options.run, "The run's folder")->type_name("RUN")->group(kOutput);
+  app.add_flag("--resume", options.resume, "Go on from the run's last checkpoint, if it has one")
+      ->group(kOutput);
+  app.add_option("--export", options.result,
+                 dape ? "At the end write DAPE, as its official file has it, to FILE"
+                      : "At the end write the generator (averaged weights) to FILE")
+      ->type_name("FILE.safetensors")
+      ->group(kOutput);
+  if (dape) return;
+  program.add_choice("--export-precision", options.result_precision, "fp16|fp32", "Of --export (fp16)")
+      ->group(kOutput);
+  app.add_option("--export-sfd", options.sfd_result,
+                 "At the end write Feat-D and the prompts for sr-iqa to FILE")
+      ->type_name("FILE.safetensors")
+      ->group(kOutput);
 }
 
 }  // namespace
 
 std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& options) {
   options.kind = kind;
-  auto program = std::make_unique<Program>(info(kind));
-  auto& app = program->app();
-  constexpr auto *settings = "Settings", *data = "Data", *output = "Output";
-  app.set_config();  // --config is of the settings here
-  app.add_option("--config", options.settings,
-                 "A preset's name, or a .toml file; with --resume: the run's own")
-      ->type_name("NAME|FILE")
-      ->group(settings);
-  app.add_option("--set", options.changes, "Change a setting, such as loss.gan.weight=0.1; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->group(settings);
-  app.add_option("--iterations", options.iterations, "Train so many iterations in all")
-      ->type_name("N")
-      ->group(settings);
-  app.add_option("--batch", options.batch, "Pictures an iteration, of all processes together")
-      ->type_name("N")
-      ->group(settings);
-  app.add_option("--crop", options.crop, "Side of the crops in HR pixels")->type_name("N")->group(settings);
-  app.add_option("--seed", options.seed, "What everything random comes from")
-      ->type_name("N")
-      ->group(settings);
-  app.add_option("--start", options.start, "A checkpoint that the network begins with")
-      ->type_name("NAME|FILE")
-      ->group(settings);
-  app.add_option("--data", options.hr, "Folders of HR pictures, descended")->type_name("DIR")->group(data);
-  app.add_option("--lr", options.lr, "Folders of their LR halves, one for each of --data")
-      ->type_name("DIR")
-      ->group(data);
-  app.add_option("--validate", options.validation, "Folders of HR pictures to validate with")
-      ->type_name("DIR")
-      ->group(data);
-  app.add_option("-o,--output", options.run, "The run's folder")->type_name("RUN")->group(output);
-  app.add_flag("--resume", options.resume, "Go on from the run's last checkpoint, if it has one")
-      ->group(output);
-  app.add_option("--export", options.result, "At the end write the generator (averaged weights) to FILE")
-      ->type_name("FILE.safetensors")
-      ->group(output);
-  program->add_choice("--export-precision", options.result_precision, "fp16|fp32", "Of --export (fp16)")
-      ->group(output);
-  app.add_option("--export-sfd", options.sfd_result,
-                 "At the end write Feat-D and the prompts for sr-iqa to FILE")
-      ->type_name("FILE.safetensors")
-      ->group(output);
+  auto program = std::make_unique<Program>(trains_dape(kind) ? dape_info() : info(kind));
+  add_settings_options(program->app(), options);
+  add_data_options(program->app(), options);
+  add_output_options(*program, options);
   add_weights_option(*program, options.weights);
   add_compute_options(*program, options.compute);
   return program;
@@ -192,26 +332,12 @@ std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& op
 ExitStatus train(Program& program, const TrainOptions& options) {
   if (options.run.empty()) throw UsageError("-o must name the run's folder");
   const auto settings = resolved(options);
-  const auto config = checked_config(options, settings);
-  const int threads = threads_or_all(options.compute.threads);
-  at::set_num_threads(threads);
-  keep_freed_memory();
-  const VipsSession vips("sr-train", threads);
-  WeightsSource source(options.weights);
-  const TrainingWeights weights{[&](const std::string& name) { return source.load(name); },
-                                [&](const std::string& name) { return source.find(name); }};
-  RunOptions run;
-  run.folder = options.run;
-  run.resume = options.resume;
-  run.arithmetic = arithmetic_of(options.compute);
-  run.progress = program.progress();
-  const auto ranks = ranks_of_environment();
-  if (run.arithmetic.device.is_cuda() && ranks.count > 1)
-    run.arithmetic.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(ranks.local));
-  std::optional<ProcessGroup> group;
-  if (ranks.count > 1) run.group = &group.emplace(ranks, run.arithmetic.device);
-  const auto trainer = run_training(config, settings.document(), run, weights, program.log());
-  if (ranks.rank == 0) write_results(options, *trainer);
+  check_kind(options, settings);
+  if (trains_dape(options.kind)) {
+    train_dape(program, options, settings);
+  } else {
+    train_generator(program, options, settings);
+  }
   return ExitStatus::ok;
 }
 

@@ -142,3 +142,54 @@ def write_extractors(folder):
     write_toy(folder / "vgg19-dcbb9e9d.safetensors", vgg19())
     write_toy(folder / "RN50.safetensors", clip_resnet())
     write_toy(folder / "resnet50-0676ba61.safetensors", resnet())
+
+
+def ram(side=32, features=8, depths=(2, 1, 2), heads=(1, 2, 4), window=4, width=8, memory=12, tags=5, labels=6):
+    """RAM with a narrow Swin of three stages, the last of which is one window, and the two layers of its head."""
+    shapes = {"label_embed": [tags, labels]}
+
+    def linear(name, out, into, bias=True):
+        shapes[f"{name}.weight"] = [out, into]
+        if bias:
+            shapes[f"{name}.bias"] = [out]
+
+    def norm(name, count):
+        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [count]
+
+    at = "visual_encoder."
+    shapes[at + "patch_embed.proj.weight"], shapes[at + "patch_embed.proj.bias"] = [features, 3, 4, 4], [features]
+    norm(at + "patch_embed.norm", features)
+    for stage, depth in enumerate(depths):
+        channels, own = features << stage, min(window, side // 4 >> stage)
+        for block in range(depth):
+            layer = f"{at}layers.{stage}.blocks.{block}."
+            norm(layer + "norm1", channels)
+            norm(layer + "norm2", channels)
+            shapes[layer + "attn.relative_position_bias_table"] = [(2 * own - 1) ** 2, heads[stage]]
+            linear(layer + "attn.qkv", 3 * channels, channels)
+            linear(layer + "attn.proj", channels, channels)
+            linear(layer + "mlp.fc1", 4 * channels, channels)
+            linear(layer + "mlp.fc2", channels, 4 * channels)
+        if stage + 1 < len(depths):
+            norm(f"{at}layers.{stage}.downsample.norm", 4 * channels)
+            linear(f"{at}layers.{stage}.downsample.reduction", 2 * channels, 4 * channels, bias=False)
+    last = features << len(depths) - 1
+    norm(at + "norm", last)
+    linear("image_proj", memory, last)
+    linear("wordvec_proj", width, labels)
+    linear("fc", 1, width)
+    for layer in range(2):
+        at = f"tagging_head.encoder.layer.{layer}."
+        for name, into in [("query", width), ("key", memory), ("value", memory)]:
+            linear(f"{at}crossattention.self.{name}", width, into)
+        linear(at + "crossattention.output.dense", width, width)
+        linear(at + "intermediate.dense", 2 * width, width)
+        linear(at + "output.dense", width, 2 * width)
+        norm(at + "crossattention.output.LayerNorm", width)
+        norm(at + "output.LayerNorm", width)
+    return shapes
+
+
+def write_ram(folder):
+    """A toy RAM for images of 32 x 32 that knows five tags, under its name in the catalogue."""
+    write_toy(folder / "ram_swin_large_14m.safetensors", ram())

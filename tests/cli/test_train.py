@@ -14,7 +14,7 @@ import time
 import unittest
 
 from harness import BIN, ROOT, Case, size, vips
-from weights import write_extractors, write_lpips
+from weights import write_extractors, write_lpips, write_ram
 
 PRESETS = ROOT / "share/presets"
 STEPS = 20
@@ -57,6 +57,9 @@ for kind in ["esrgan", "ldl"]:
 
 SMALL = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "optimiser.rate": 2e-3, "generator.start": "",
          "log_every": 1}
+DAPE = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "optimiser.rate": 1e-2, "optimiser.schedule.warm_up": 0,
+        "log_every": 1}
+NOTHING_DROPPED = {"dape__path_drop": 0, "dape__dropout": 0}
 FIDELITY = {"loss.pixel.weight": 1}  # where adversaries pull too: so that it falls within a few steps
 
 
@@ -81,6 +84,7 @@ class Training(Case):
         cls.given = pathlib.Path(folder.name)
         write_extractors(cls.given / "weights")
         write_lpips(cls.given / "weights")
+        write_ram(cls.given / "weights")
         for name in ["hr", "blurred"]:
             (cls.given / name).mkdir()
         for i, sample in enumerate(["rocket.jpg", "coffee.png", "chelsea.png"]):
@@ -107,6 +111,37 @@ class Training(Case):
     def short(self, out, *more, **changes):
         """A run of the cheapest kind, and how it is told."""
         return self.arguments("srvgg", out, "--precision", "fp32", *more, **{"data__crop": 32, **changes})
+
+    def dape(self, out, *more, data="hr", **changes):
+        """A run of DAPE from the toy RAM, and how it is told."""
+        changes = {**DAPE, **{k.replace("__", "."): v for k, v in changes.items()}}
+        return ["sr-train", "dape", "--config", "dape", "-o", out, "--data", self.given / data, "--weights",
+                self.given / "weights", "--threads", "1", "--precision", "fp32", *settings(changes), *more]
+
+    def check_killed(self, command, losses):
+        options = {"iterations": 60, "checkpoint_every": 7}
+        self.succeed(*command(self.dir / "whole", **options))
+        killed, draws, kills = command(self.dir / "killed", "--resume", **options), random.Random(5), 0
+        for _ in range(3):
+            began = self.newest(self.dir / "killed")
+            process = subprocess.Popen([str(BIN / killed[0]), *map(str, killed[1:])], stderr=subprocess.DEVNULL)
+            while process.poll() is None and self.newest(self.dir / "killed") == began:
+                time.sleep(0.002)
+            time.sleep(draws.uniform(0, 0.03))
+            process.kill()
+            kills += process.wait() == -signal.SIGKILL
+        self.assertGreater(kills, 0)
+        self.succeed(*killed)
+        whole, resumed = (self.dir / name / "checkpoints/0000060.safetensors" for name in ["whole", "killed"])
+        self.assertEqual(whole.read_bytes(), resumed.read_bytes())
+        wanted, found = (
+            [{k: line[k] for k in ["iteration", *losses, "rate", "gradient_norm"]} for line in log_of(self.dir / name)]
+            for name in ["whole", "killed"])
+        self.assertEqual(wanted, found)
+
+    @staticmethod
+    def newest(folder):
+        return max([path.name for path in (folder / "checkpoints").glob("*.safetensors")], default="")
 
 
 class Presets(Training):
@@ -145,14 +180,14 @@ class Presets(Training):
         self.assertLessEqual(set(KINDS), set(names))
         readme = (PRESETS / "README.md").read_text()
         for name in names:
-            command = "gan" if self.adversarial(name) else "psnr"
+            command = "dape" if name == "dape" else "gan" if self.adversarial(name) else "psnr"
             with self.subTest(name):
                 self.fail_with(2, "--data must name folders", "sr-train", command, "--config", name, "-o", self.dir / "x")
                 self.assertIn(f"`{name}`", readme)
 
     def test_every_setting_is_documented(self):
         source = "".join((ROOT / "libcommon/training" / name).read_text()
-                         for name in ["train_config.cpp", "generator.cpp"])
+                         for name in ["train_config.cpp", "generator.cpp", "run_config.cpp", "dape_config.cpp"])
         asked = set(re.findall(r'(?:[.](?:number|integer|flag|texts?|numbers|integers|choice<\w+>|tables?|has)|weight)'
                                r'\(\s*"(\w+)"', source))
         self.assertGreater(len(asked), 70)
@@ -168,29 +203,7 @@ class Presets(Training):
 class Runs(Training):
     def test_killed_at_any_moment(self):
         """SIGKILL three times: the same bytes as a run that nobody stopped."""
-        options = {"iterations": 60, "checkpoint_every": 7}
-        self.succeed(*self.short(self.dir / "whole", **options))
-        killed, draws, kills = self.short(self.dir / "killed", "--resume", **options), random.Random(5), 0
-        for _ in range(3):
-            began = self.newest(self.dir / "killed")
-            process = subprocess.Popen([str(BIN / killed[0]), *map(str, killed[1:])], stderr=subprocess.DEVNULL)
-            while process.poll() is None and self.newest(self.dir / "killed") == began:
-                time.sleep(0.002)
-            time.sleep(draws.uniform(0, 0.03))
-            process.kill()
-            kills += process.wait() == -signal.SIGKILL
-        self.assertGreater(kills, 0)
-        self.succeed(*killed)
-        whole, resumed = (self.dir / name / "checkpoints/0000060.safetensors" for name in ["whole", "killed"])
-        self.assertEqual(whole.read_bytes(), resumed.read_bytes())
-        wanted, found = (
-            [{k: line[k] for k in ["iteration", "pixel", "rate", "gradient_norm"]} for line in log_of(self.dir / name)]
-            for name in ["whole", "killed"])
-        self.assertEqual(wanted, found)
-
-    @staticmethod
-    def newest(folder):
-        return max([path.name for path in (folder / "checkpoints").glob("*.safetensors")], default="")
+        self.check_killed(self.short, ["pixel"])
 
     def test_sigterm_leaves_a_checkpoint(self):
         out = self.dir / "run"
@@ -276,6 +289,101 @@ class Runs(Training):
         self.fail_with(2, "sr-train psnr", "sr-train", "gan", "--config", "srvgg", "-o", self.dir / "run")
         self.fail_with(2, "KEY=VALUE", "sr-train", "psnr", "--config", "srvgg", "-o", self.dir / "run", "--set", "x")
 
+
+class Dape(Training):
+    """DAPE's training: what is its own, and what all runs can."""
+
+    def setUp(self):
+        super().setUp()
+        if not (self.given / "sharp").exists():
+            for name in ["sharp", "soft"]:
+                (self.given / name).mkdir()
+            vips("copy", self.given / "hr/0.png", self.given / "sharp/0.png")
+            vips("thumbnail", self.given / "blurred/0.png", self.given / "soft/0.png", 40)  # of another size
+
+    def test_killed_at_any_moment(self):
+        """Dropped paths and values are those of a run that nobody stopped."""
+        self.check_killed(self.dape, ["embeddings", "logits"])
+
+    def test_losses_fall(self):
+        for precision in ["fp32", "bf16"]:
+            with self.subTest(precision):
+                out = self.dir / precision
+                self.succeed(*self.dape(out, "--lr", self.given / "soft", "--precision", precision, "--iterations", 40,
+                                        data="sharp", data__batch=1, **NOTHING_DROPPED))
+                lines = log_of(out)
+                for name in ["embeddings", "logits"]:
+                    self.assertLess(lines[-1][name], lines[0][name], name)
+                self.assertLess(lines[-1]["embeddings"], 0.5 * lines[0]["embeddings"])
+
+    def test_the_teacher_sees_what_the_student_sees(self):
+        """New LoRA changes nothing: of the same pictures the student says at first what the teacher says."""
+        out = self.dir / "run"
+        self.succeed(*self.dape(out, "--lr", self.given / "sharp", data="sharp", data__batch=1, iterations=1,
+                                **NOTHING_DROPPED))
+        self.assertLess(log_of(out)[0]["embeddings"], 1e-12)
+        self.succeed(*self.dape(self.dir / "dropping", "--lr", self.given / "sharp", data="sharp", data__batch=1,
+                                iterations=1, dape__path_drop=0.5))
+        self.assertGreater(log_of(self.dir / "dropping")[0]["embeddings"], 1e-6)
+
+    def test_results_are_taken(self):
+        file = self.dir / "dape.safetensors"
+        self.succeed(*self.dape(self.dir / "run", "--export", file, iterations=2))
+        raw = file.read_bytes()
+        header = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
+        header.pop("__metadata__", None)
+        self.assertTrue(all(name.endswith((".lora_A", ".lora_B")) for name in header))
+        self.assertEqual(len(header), 5 * 2 + 2 * 4 + 2 * 12 * 8)
+        learnt = header["visual_encoder.layers.0.blocks.0.attn.qkv.lora_B"]
+        self.assertEqual((learnt["shape"], learnt["dtype"]), ([16, 8], "F32"))
+        self.assertIn("tag_encoder.encoder.layer.11.crossattention.self.key.lora_A", header)
+        self.fail_with(2, "export-sfd", *self.dape(self.dir / "no", "--export-sfd", file))
+
+    def test_a_loss_that_is_no_number(self):
+        out = self.dir / "run"
+        result = self.fail_with(1, "the last good checkpoint is", *self.dape(
+            out, iterations=100, checkpoint_every=1, optimiser__rate=1e30))
+        self.assertIn(str(out / "checkpoints" / self.newest(out)), result.stderr.decode())
+
+    def test_sigterm_leaves_a_checkpoint(self):
+        out = self.dir / "run"
+        command = self.dape(out, iterations=100000, checkpoint_every=100000)
+        process = subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], stderr=subprocess.PIPE)
+        while not (out / "log.ndjson").exists() or len(log_of(out)) < 5:
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate(timeout=60)
+        stopped_at = int(self.newest(out)[:7])
+        self.assertGreaterEqual(stopped_at, 5)
+        self.succeed("sr-train", "dape", "-o", out, "--resume", "--iterations", stopped_at + 1, "--weights",
+                     self.given / "weights", "--threads", "1")
+        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+
+    def test_wrong_settings(self):
+        self.fail_with(2, "sr-train dape", "sr-train", "psnr", "--config", "dape", "-o", self.dir / "run")
+        self.fail_with(2, "sr-train psnr", "sr-train", "dape", "--config", "srvgg", "-o", self.dir / "run")
+        out = self.dir / "run"
+        for changes, message in [({"dape__rank": 0}, "rank"), ({"generator__features": 8}, "generator"),
+                                 ({"loss__pixel": 1}, "pixel"), ({"data__crop": 66}, "multiple of the scale"),
+                                 ({"data__batch": 3, "accumulate": 2}, "accumulate = 2")]:
+            with self.subTest(changes):
+                self.fail_with(2, message, *self.dape(out, **changes))
+        self.fail_with(2, "the weights are not RAM's but", *self.dape(out, "--start", "vgg19"))
+        self.assertFalse(out.exists())
+
+    def test_a_checkpoint_of_another_network(self):
+        out = self.dir / "run"
+        self.succeed(*self.dape(out, iterations=1))
+        result = self.fail_with(2, "the student", *self.dape(out, "--resume", iterations=2, dape__rank=4))
+        self.assertRegex(result.stderr.decode(), r"lora_[AB] is [\dx]+, not [\dx]+")
+
+    def test_resume_starts_a_run_and_nothing_overwrites_one(self):
+        out = self.dir / "run"
+        self.succeed(*self.dape(out, "--resume", iterations=2))
+        self.fail_with(2, "there is a run already", *self.dape(out, iterations=2))
+
+
 class Ranks(Training):
     """Two processes on this machine, told as torchrun tells them."""
 
@@ -306,6 +414,14 @@ class Ranks(Training):
             for key in ["pixel", "gradient_norm"]:
                 self.assertAlmostEqual(a[key], b[key], delta=1e-5 * a[key])
 
+    def test_two_train_dape_as_one(self):
+        self.succeed(*self.dape(self.dir / "one", iterations=5, **NOTHING_DROPPED))
+        status, said = self.finish(self.start(self.dape(self.dir / "two", iterations=5, **NOTHING_DROPPED)))
+        self.assertEqual(status, [0, 0], said)
+        for a, b in zip(log_of(self.dir / "one"), log_of(self.dir / "two"), strict=True):
+            for key in ["embeddings", "logits", "gradient_norm"]:
+                self.assertAlmostEqual(a[key], b[key], delta=1e-4 * a[key])
+
     def test_a_killed_rank_stops_the_other(self):
         out = self.dir / "run"
         command = self.short(out, "--resume", iterations=100000, checkpoint_every=5)
@@ -318,7 +434,7 @@ class Ranks(Training):
         self.assertEqual((first, second), (1, -signal.SIGKILL))
         self.assertIn("another rank stopped", said[0])
         self.assertIn("can be resumed from its last checkpoint", said[0])
-        reached = int(Runs.newest(out)[:7])
+        reached = int(self.newest(out)[:7])
         self.assertGreaterEqual(reached, 5)
         command[command.index("iterations=100000")] = f"iterations={reached + 3}"
         status, said = self.finish(self.start(command))

@@ -112,11 +112,11 @@ class Training(Case):
         """A run of the cheapest kind, and how it is told."""
         return self.arguments("srvgg", out, "--precision", "fp32", *more, **{"data__crop": 32, **changes})
 
-    def dape(self, out, *more, data="hr", **changes):
+    def dape(self, out, *more, data="hr", precision="fp32", **changes):
         """A run of DAPE from the toy RAM, and how it is told."""
         changes = {**DAPE, **{k.replace("__", "."): v for k, v in changes.items()}}
         return ["sr-train", "dape", "--config", "dape", "-o", out, "--data", self.given / data, "--weights",
-                self.given / "weights", "--threads", "1", "--precision", "fp32", *settings(changes), *more]
+                self.given / "weights", "--threads", "1", "--precision", precision, *settings(changes), *more]
 
     def check_killed(self, command, losses):
         options = {"iterations": 60, "checkpoint_every": 7}
@@ -309,8 +309,8 @@ class Dape(Training):
         for precision in ["fp32", "bf16"]:
             with self.subTest(precision):
                 out = self.dir / precision
-                self.succeed(*self.dape(out, "--lr", self.given / "soft", "--precision", precision, "--iterations", 40,
-                                        data="sharp", data__batch=1, **NOTHING_DROPPED))
+                self.succeed(*self.dape(out, "--lr", self.given / "soft", data="sharp", precision=precision,
+                                        iterations=40, data__batch=1, **NOTHING_DROPPED))
                 lines = log_of(out)
                 for name in ["embeddings", "logits"]:
                     self.assertLess(lines[-1][name], lines[0][name], name)
@@ -364,7 +364,7 @@ class Dape(Training):
         self.fail_with(2, "sr-train dape", "sr-train", "psnr", "--config", "dape", "-o", self.dir / "run")
         self.fail_with(2, "sr-train psnr", "sr-train", "dape", "--config", "srvgg", "-o", self.dir / "run")
         out = self.dir / "run"
-        for changes, message in [({"dape__rank": 0}, "rank"), ({"generator__features": 8}, "generator"),
+        for changes, message in [({"dape__rank": 0}, "not between 1 and 1024"), ({"generator__features": 8}, "generator"),
                                  ({"loss__pixel": 1}, "pixel"), ({"data__crop": 66}, "multiple of the scale"),
                                  ({"data__batch": 3, "accumulate": 2}, "accumulate = 2")]:
             with self.subTest(changes):

@@ -1,5 +1,6 @@
 // Training data: plans, crops, caches, batches.
 
+#include "degrade/interpolate.h"
 #include "image/vips.h"
 #include "training/augmentation.h"
 #include "training/batch_source.h"
@@ -296,6 +297,28 @@ TEST_CASE("HR crops are sharpened where the preset has it so") {
   CHECK(at::equal((plain.hr * 255).round() / 255, plain.hr));
   CHECK_FALSE(at::equal(sharp.hr, plain.hr));
   CHECK((sharp.hr - plain.hr).abs().mean().item<float>() < 0.25);
+}
+
+TEST_CASE("whole pictures of any size become squares, degraded or of a pair") {
+  const Data data;
+  auto config = data.config();
+  config.whole = true;
+  config.crop = 64;  // more than the pictures have
+  config.degradation = "seesr";
+  config.flip = config.rotate = false;
+  const auto made = batches(config, 0, 1).front();
+  CHECK((made.lr.sizes() == at::IntArrayRef{6, 3, 64, 64}));
+  CHECK((made.hr.sizes() == at::IntArrayRef{6, 3, 64, 64}));
+  for (const auto& images : {made.lr, made.hr}) CHECK(at::equal(images, rounded_to_8_bits(images)));
+  CHECK((made.lr - made.hr).abs().mean().item<double>() > 0.01);
+
+  write_picture(data.path() / "a.png", levels("a", 64, 64));
+  write_picture(data.path() / "b.png", levels("b", 20, 33));
+  config.sources = {{{data.path() / "a.png"}, {data.path() / "b.png"}, 1}};
+  const auto pair = batches(config, 0, 1).front();
+  CHECK(at::equal(pair.hr[0], levels("a", 64, 64).permute({2, 0, 1}).to(at::kFloat) / 255));
+  CHECK(at::equal(pair.lr[0], interpolate_to(levels("b", 20, 33).permute({2, 0, 1}).unsqueeze(0) / 255.0F, 64,
+                                             64, Interpolation::bilinear)[0]));
 }
 
 TEST_CASE("pictures are the same from a cache, from memory, and decoded each time") {

@@ -207,8 +207,8 @@ constexpr auto *kSettings = "Settings", *kData = "Data", *kOutput = "Output";
 
 /// What is the same of all kinds.
 const char* const kRunsAreKept =
-    "RUN gets config.toml with the settings as they were used, log.ndjson, samples of each validation, and "
-    "checkpoints, which appear when they are complete. A run may be stopped at any moment, by any signal: "
+    "RUN gets config.toml with the settings as they were used, log.ndjson, and checkpoints, which "
+    "appear when they are complete. A run may be stopped at any moment, by any signal: "
     "--resume goes on from the last checkpoint, and ends with the same bits (float32 on the CPU, as many "
     "threads) as a run that was never stopped. SIGINT and SIGTERM leave a checkpoint first.\n"
     "\n"
@@ -225,7 +225,7 @@ ProgramInfo info(const std::string& kind) {
                       "that may extend one. --set changes any of them.\n\n") +
               kRunsAreKept +
               "HR pictures are cropped, turned, and degraded on the fly; with --lr the pictures of the same "
-              "names there are their LR halves.",
+              "names there are their LR halves. RUN keeps samples of each validation too.",
           {{fmt::format("sr-train {} --config {} --data DF2K/HR --validate Set5/HR -o run/", kind,
                         gan ? "sed-p" : "srvgg"),
             "Train by a preset."},

@@ -364,7 +364,8 @@ class Dape(Training):
         self.fail_with(2, "sr-train dape", "sr-train", "psnr", "--config", "dape", "-o", self.dir / "run")
         self.fail_with(2, "sr-train psnr", "sr-train", "dape", "--config", "srvgg", "-o", self.dir / "run")
         out = self.dir / "run"
-        for changes, message in [({"dape__rank": 0}, "not between 1 and 1024"), ({"generator__features": 8}, "generator"),
+        for changes, message in [({"dape__rank": 0}, "not between 1 and 1024"),
+                                 ({"generator__features": 8}, "generator"),
                                  ({"loss__pixel": 1}, "pixel"), ({"data__crop": 66}, "multiple of the scale"),
                                  ({"data__batch": 3, "accumulate": 2}, "accumulate = 2")]:
             with self.subTest(changes):

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
-#include <set>
 
+#include "cli/name_matches.h"
 #include "cli/score_file.h"
 #include "cli/score_table.h"
 #include "core/files.h"
@@ -54,68 +54,10 @@ ProgramInfo info() {
        {"sr-iqa -m niqe koniq/ | sr-iqa correlate --format latex - koniq.csv", "Make a table of a paper."}}};
 }
 
-// --- matching ------------------------------------------------------------------------------------
-
-using Key = std::function<std::string(const std::string&)>;
-
-std::string base_name(const std::string& name) { return name.substr(name.find_last_of('/') + 1); }
-std::string stem_of(const std::string& name) { return fs::path(base_name(name)).stem().string(); }
-
-struct Matches {
-  std::vector<std::optional<std::size_t>> opinion;  ///< of every score
-  std::vector<std::string> missing, ambiguous;      ///< names of scores
-};
-
-/// Rows of opinions by a key of their names.
-std::multimap<std::string, std::size_t> index_of(const Opinions& opinions, const Key& key) {
-  std::multimap<std::string, std::size_t> index;
-  for (std::size_t i = 0; i < opinions.rows.size(); ++i) index.emplace(key(opinions.rows[i].name), i);
-  return index;
-}
-
-/// Each name's opinion by the first key under which there is one; several, or one that several names would
-/// share, are ambiguous.
-Matches match(const std::vector<std::string>& names, const Opinions& opinions) {
-  const std::array<Key, 3> keys = {[](const std::string& name) { return name; }, base_name, stem_of};
-  std::vector<std::multimap<std::string, std::size_t>> indices;
-  for (const auto& key : keys) indices.push_back(index_of(opinions, key));
-  Matches matches{std::vector<std::optional<std::size_t>>(names.size()), {}, {}};
-  std::vector<int> claims(opinions.rows.size());
-  std::set<std::size_t> several;
-  for (std::size_t n = 0; n < names.size(); ++n) {
-    for (std::size_t k = 0; k < keys.size() && !matches.opinion[n]; ++k) {
-      const auto [first, last] = indices[k].equal_range(keys[k](names[n]));
-      if (first == last) continue;
-      matches.opinion[n] = first->second;
-      if (std::next(first) != last) several.insert(n);
-    }
-    if (matches.opinion[n]) ++claims[*matches.opinion[n]];
-  }
-  for (std::size_t n = 0; n < names.size(); ++n) {
-    auto& opinion = matches.opinion[n];
-    if (!opinion) {
-      matches.missing.push_back(names[n]);
-    } else if (several.count(n) != 0 || claims[*opinion] > 1) {
-      matches.ambiguous.push_back(names[n]);
-      opinion.reset();
-    }
-  }
-  return matches;
-}
-
-/// "a, b, c and 7 more".
-std::string few_of(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 3;
-  std::vector<std::string> shown_names;
-  for (const auto& name : names) {
-    if (shown_names.size() < kShown) shown_names.push_back(printable(name));
-  }
-  const auto text = fmt::format("{}", fmt::join(shown_names, ", "));
-  return names.size() <= kShown ? text : fmt::format("{} and {} more", text, names.size() - kShown);
-}
-
-void tell(Log& log, const std::vector<std::string>& names, std::string_view what) {
-  if (!names.empty()) log.warning(fmt::format("{} ({}): {}", what, names.size(), few_of(names)));
+std::vector<std::string> names_of(const Opinions& opinions) {
+  std::vector<std::string> names;
+  for (const auto& row : opinions.rows) names.push_back(row.name);
+  return names;
 }
 
 /// Scores without names of their own: of the pictures in the order of their names.
@@ -137,7 +79,7 @@ using Members = std::vector<std::size_t>;
 
 /// The value of column `by` for a score, from its own file or from the opinions'.
 std::function<std::string(std::size_t)> column_of(const std::string& by, const ScoreFile& scores,
-                                                  const Opinions& opinions, const Matches& matches) {
+                                                  const Opinions& opinions, const NameMatches& matches) {
   const auto is_by = [&](const auto& measure) { return measure.first == by; };
   if (std::any_of(scores.measures.begin(), scores.measures.end(), is_by))
     throw UsageError(fmt::format("--by: '{}' holds scores, which make no groups", by));
@@ -150,16 +92,16 @@ std::function<std::string(std::size_t)> column_of(const std::string& by, const S
     throw UsageError(fmt::format("--by: '{}' is a column of neither file ({})", by, fmt::join(known, ", ")));
   }
   const auto column = static_cast<std::size_t>(at - opinions.columns.begin());
-  return [&, column](std::size_t i) { return opinions.rows[*matches.opinion[i]].cells[column]; };
+  return [&, column](std::size_t i) { return opinions.rows[*matches.place[i]].cells[column]; };
 }
 
 std::map<std::string, Members> groups_of(const std::string& by, const ScoreFile& scores,
-                                         const Opinions& opinions, const Matches& matches) {
+                                         const Opinions& opinions, const NameMatches& matches) {
   std::map<std::string, Members> groups;
   if (by.empty()) return groups;
   const auto column = column_of(by, scores, opinions, matches);
   for (std::size_t i = 0; i < scores.names.size(); ++i) {
-    if (matches.opinion[i]) groups[column(i)].push_back(i);
+    if (matches.place[i]) groups[column(i)].push_back(i);
   }
   return groups;
 }
@@ -232,7 +174,7 @@ std::vector<Score> row_of(const Paired& points, const std::string& where, Log& l
 struct Joined {
   const ScoreFile& scores;
   const Opinions& opinions;
-  const Matches& matches;
+  const NameMatches& matches;
 };
 
 Paired points_of(const Joined& joined, const std::vector<std::optional<double>>& values,
@@ -241,7 +183,7 @@ Paired points_of(const Joined& joined, const std::vector<std::optional<double>>&
   for (const auto i : members) {
     if (!values[i] || !std::isfinite(*values[i])) continue;
     points.scores.push_back(*values[i]);
-    points.opinions.push_back(joined.opinions.rows[*joined.matches.opinion[i]].score);
+    points.opinions.push_back(joined.opinions.rows[*joined.matches.place[i]].score);
   }
   return points;
 }
@@ -253,7 +195,7 @@ bool tell_unusable(const Joined& joined, const std::string& measure,
   for (const auto i : members) {
     if (!values[i] || !std::isfinite(*values[i])) names.push_back(joined.scores.names[i]);
   }
-  tell(log, names, fmt::format("{}: no finite score, left out", measure));
+  tell_names(log, names, fmt::format("{}: no finite score, left out", measure));
   return !names.empty();
 }
 
@@ -273,14 +215,6 @@ bool write_rows(ScoreTable& table, const Joined& joined, const Members& all,
     table.row(labels, row_of(points_of(joined, values, all), measure, log));
   }
   return usable;
-}
-
-Members matched(const Matches& matches) {
-  Members members;
-  for (std::size_t i = 0; i < matches.opinion.size(); ++i) {
-    if (matches.opinion[i]) members.push_back(i);
-  }
-  return members;
 }
 
 }  // namespace
@@ -320,10 +254,10 @@ ExitStatus correlate(Program& program, const CorrelateConfig& config) {
   const auto scores = read_score_file(config.files[0]);
   auto opinions = read_opinions(config.files[1], config.opinions, log);
   if (opinions.nameless) name_in_order(opinions, scores.names, file, log);
-  const auto matches = match(scores.names, opinions);
-  const auto members = matched(matches);
-  tell(log, matches.missing, "pictures without an opinion");
-  tell(log, matches.ambiguous, "pictures with several opinions, or that share one, left out");
+  const auto matches = match_names(scores.names, names_of(opinions));
+  const Members members = matches.matched();
+  tell_names(log, matches.missing, "pictures without an opinion");
+  tell_names(log, matches.ambiguous, "pictures with several opinions, or that share one, left out");
   if (members.empty()) {
     throw UsageError(
         fmt::format("no picture of {} has an opinion in {}", shown(config.files[0], "standard input"), file));

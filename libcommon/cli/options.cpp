@@ -60,7 +60,7 @@ void add_batch_options(Program& program, BatchOptions& options) {
       ->group("Input");
   app.add_option("--jobs", options.jobs,
                  "Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: "
-                 "one more than threads; sr-metrics, sr-iqa: as many as threads)")
+                 "one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->group("Computation");

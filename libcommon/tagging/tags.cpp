@@ -1,5 +1,6 @@
 #include "tagging/tags.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -56,6 +57,13 @@ std::vector<size_t> present_tags(const Tensor& probabilities, const Tensor& thre
   const Tensor places = probabilities.cpu().gt(thresholds).nonzero().flatten();
   const auto* begin = places.data_ptr<int64_t>();
   return {begin, begin + places.numel()};
+}
+
+std::vector<size_t> most_probable_tags(const Tensor& probabilities, size_t count) {
+  const Tensor order = at::argsort(probabilities.cpu(), /*stable=*/true, /*dim=*/0, /*descending=*/true);
+  const auto kept = std::min<int64_t>(static_cast<int64_t>(count), order.numel());
+  const auto* begin = order.data_ptr<int64_t>();
+  return {begin, begin + kept};
 }
 
 std::string joined_tags(const TagList& tags, const std::vector<size_t>& present) {

@@ -30,6 +30,10 @@ Tensor tag_probabilities(const Tensor& logits);
 /// The indices of the tags that an image has, ascending: probabilities [tags] > thresholds, both float32.
 std::vector<size_t> present_tags(const Tensor& probabilities, const Tensor& thresholds);
 
+/// The indices of the `count` most probable tags (of all, where there are fewer), the most probable first;
+/// equal ones in the list's order.
+std::vector<size_t> most_probable_tags(const Tensor& probabilities, size_t count);
+
 /// "bird, branch, tree": what SeeSR's prompt begins with.
 std::string joined_tags(const TagList& tags, const std::vector<size_t>& present);
 

@@ -1,0 +1,57 @@
+#include "cli/embedding_files.h"
+
+#include <fmt/format.h>
+#include <map>
+
+#include "weights/safetensors.h"
+
+namespace sr {
+namespace {
+
+constexpr auto* kExtension = ".safetensors";
+
+bool names_file(const std::string& output) {
+  return fs::path(output).extension() == kExtension && !is_folder(output);
+}
+
+void make_folder(const fs::path& folder) {
+  boost::system::error_code error;
+  if (!folder.empty()) fs::create_directories(folder, error);
+  if (error) throw UsageError(fmt::format("{}: {}", printable(folder.string()), error.message()));
+}
+
+void check_distinct(const std::vector<Input>& files, const std::vector<fs::path>& targets) {
+  std::map<fs::path, size_t> taken;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto [at, free] = taken.emplace(targets[i], i);
+    if (free) continue;
+    throw UsageError(fmt::format("--embeds: those of {} and {} would both be written to {}",
+                                 printable(files[at->second].path.string()),
+                                 printable(files[i].path.string()), printable(targets[i].string())));
+  }
+}
+
+}  // namespace
+
+std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string& output) {
+  std::vector<fs::path> targets;
+  if (names_file(output)) {
+    if (inputs.from_folder || inputs.files.size() + inputs.missing.size() > 1)
+      throw UsageError(
+          fmt::format("--embeds: several pictures need a folder, and {} is a file", printable(output)));
+    targets.assign(inputs.files.size(), output);
+  } else {
+    for (const auto& input : inputs.files)
+      targets.push_back((fs::path(output) / input.relative).replace_extension(kExtension));
+  }
+  check_distinct(inputs.files, targets);
+  for (const auto& target : targets) make_folder(target.parent_path());
+  return targets;
+}
+
+void write_embedding(const fs::path& target, const Tensor& embedding, const EmbeddingFacts& facts) {
+  write_safetensors(target, {{"image_embeds", embedding}},
+                    {{"file", facts.file}, {"model", facts.model}, {"tags", facts.tags}});
+}
+
+}  // namespace sr

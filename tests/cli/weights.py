@@ -144,52 +144,72 @@ def write_extractors(folder):
     write_toy(folder / "resnet50-0676ba61.safetensors", resnet())
 
 
-def ram(side=32, features=8, depths=(2, 1, 2), heads=(1, 2, 4), window=4, width=8, memory=12, tags=5, labels=6):
-    """RAM with a narrow Swin of three stages, the last of which is one window, and the two layers of its head."""
-    shapes = {"label_embed": [tags, labels]}
+# --- a toy RAM: 32 x 32 pixels, 17 tokens of 12 features, 7 tags ----------------------------------------
 
-    def linear(name, out, into, bias=True):
-        shapes[f"{name}.weight"] = [out, into]
-        if bias:
-            shapes[f"{name}.bias"] = [out]
+RAM_TAGS = ["bird", "cat", "coffee cup", "dog", "table", "tree", "water"]
 
-    def norm(name, count):
-        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [count]
 
-    at = "visual_encoder."
-    shapes[at + "patch_embed.proj.weight"], shapes[at + "patch_embed.proj.bias"] = [features, 3, 4, 4], [features]
-    norm(at + "patch_embed.norm", features)
-    for stage, depth in enumerate(depths):
-        channels, own = features << stage, min(window, side // 4 >> stage)
-        for block in range(depth):
-            layer = f"{at}layers.{stage}.blocks.{block}."
-            norm(layer + "norm1", channels)
-            norm(layer + "norm2", channels)
-            shapes[layer + "attn.relative_position_bias_table"] = [(2 * own - 1) ** 2, heads[stage]]
-            linear(layer + "attn.qkv", 3 * channels, channels)
-            linear(layer + "attn.proj", channels, channels)
-            linear(layer + "mlp.fc1", 4 * channels, channels)
-            linear(layer + "mlp.fc2", channels, 4 * channels)
-        if stage + 1 < len(depths):
-            norm(f"{at}layers.{stage}.downsample.norm", 4 * channels)
-            linear(f"{at}layers.{stage}.downsample.reduction", 2 * channels, 4 * channels, bias=False)
-    last = features << len(depths) - 1
-    norm(at + "norm", last)
-    linear("image_proj", memory, last)
-    linear("wordvec_proj", width, labels)
-    linear("fc", 1, width)
+def _linear(shapes, name, out, into):
+    shapes[f"{name}.weight"], shapes[f"{name}.bias"] = [out, into], [out]
+
+
+def _norm(shapes, name, width):
+    shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [width]
+
+
+def _swin_blocks(shapes, stage, width, heads):
+    for block in range(2):
+        at = f"visual_encoder.layers.{stage}.blocks.{block}."
+        shapes[at + "attn.relative_position_bias_table"] = [49, heads]  # windows of 4 x 4
+        for name, out, into in [("attn.qkv", 3 * width, width), ("attn.proj", width, width),
+                                ("mlp.fc1", 4 * width, width), ("mlp.fc2", width, 4 * width)]:
+            _linear(shapes, at + name, out, into)
+        for name in ["norm1", "norm2"]:
+            _norm(shapes, at + name, width)
+
+
+def ram(tags=len(RAM_TAGS), width=16, question=8, memory=12):
+    shapes = {"label_embed": [tags, 6], "visual_encoder.patch_embed.proj.weight": [width, 3, 4, 4],
+              "visual_encoder.patch_embed.proj.bias": [width],
+              "visual_encoder.layers.0.downsample.reduction.weight": [2 * width, 4 * width]}
+    _norm(shapes, "visual_encoder.patch_embed.norm", width)
+    _norm(shapes, "visual_encoder.layers.0.downsample.norm", 4 * width)
+    _norm(shapes, "visual_encoder.norm", 2 * width)
+    _swin_blocks(shapes, 0, width, 1)
+    _swin_blocks(shapes, 1, 2 * width, 2)
+    for name, out, into in [("image_proj", memory, 2 * width), ("wordvec_proj", question, 6), ("fc", 1, question)]:
+        _linear(shapes, name, out, into)
     for layer in range(2):
         at = f"tagging_head.encoder.layer.{layer}."
-        for name, into in [("query", width), ("key", memory), ("value", memory)]:
-            linear(f"{at}crossattention.self.{name}", width, into)
-        linear(at + "crossattention.output.dense", width, width)
-        linear(at + "intermediate.dense", 2 * width, width)
-        linear(at + "output.dense", width, 2 * width)
-        norm(at + "crossattention.output.LayerNorm", width)
-        norm(at + "output.LayerNorm", width)
+        for name, out, into in [("crossattention.self.query", question, question),
+                                ("crossattention.self.key", question, memory),
+                                ("crossattention.self.value", question, memory),
+                                ("crossattention.output.dense", question, question),
+                                ("intermediate.dense", 2 * question, question),
+                                ("output.dense", question, 2 * question)]:
+            _linear(shapes, at + name, out, into)
+        for name in ["crossattention.output.LayerNorm", "output.LayerNorm"]:
+            _norm(shapes, at + name, question)
     return shapes
 
 
-def write_ram(folder):
-    """A toy RAM for images of 32 x 32 that knows five tags, under its name in the catalogue."""
+def dape(width=16, question=8, memory=12, rank=2):
+    """LoRA for `ram`."""
+    shapes = {}
+    for stage in range(2):
+        for block in range(2):
+            at, features = f"visual_encoder.layers.{stage}.blocks.{block}.attn.qkv.", width * 2 ** stage
+            shapes[at + "lora_A"], shapes[at + "lora_B"] = [2 * rank, features], [2 * features, rank]
+    for layer in range(2):
+        for name, into in [("query", question), ("key", memory)]:
+            at = f"tagging_head.encoder.layer.{layer}.crossattention.self.{name}."
+            shapes[at + "lora_A"], shapes[at + "lora_B"] = [rank, into], [question, rank]
+    return shapes
+
+
+def write_ram(folder, thresholds=(0.5,) * len(RAM_TAGS)):
+    """RAM, DAPE and the tag lists, under their names in the catalogue."""
     write_toy(folder / "ram_swin_large_14m.safetensors", ram())
+    write_toy(folder / "DAPE.safetensors", dape())
+    (folder / "ram_tag_list.txt").write_text("\n".join(RAM_TAGS))
+    (folder / "ram_tag_list_threshold.txt").write_text("".join(f"{t}\n" for t in thresholds))

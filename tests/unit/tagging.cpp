@@ -75,3 +75,10 @@ TEST_CASE("pictures become squares by ImageNet's mean and deviation") {
           ram_input(at::zeros({1, 1, 4, 4}), 8);
         }) == "RAM looks at RGB images [N,3,H,W], not [1,1,4,4]");
 }
+
+TEST_CASE("the most probable tags come first, equal ones in the list's order") {
+  const Tensor probabilities = torch::tensor({0.2F, 0.9F, 0.5F, 0.9F, 0.5F});
+  CHECK((most_probable_tags(probabilities, 4) == std::vector<size_t>{1, 3, 2, 4}));
+  CHECK((most_probable_tags(probabilities, 50) == std::vector<size_t>{1, 3, 2, 4, 0}));
+  CHECK(most_probable_tags(probabilities, 0).empty());
+}

@@ -20,7 +20,7 @@ complete -c sr-degrade -l pairs -x -a '(__fish_complete_directories)' -d 'Write 
 complete -c sr-degrade -l crop -r -d 'Take a random square of N HR pixels of each picture'
 complete -c sr-degrade -l resize -r -d 'First resize each picture to N x N (PIL\'s Lanczos, as for DAPE; then nothing is mirrored)'
 complete -c sr-degrade -l threads -r -d 'Threads that compute; 0: one for each processor'
-complete -c sr-degrade -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads)'
+complete -c sr-degrade -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)'
 complete -c sr-degrade -s h -l help -d 'Show this help and exit'
 complete -c sr-degrade -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'
 complete -c sr-degrade -s q -l quiet -d 'Errors only'

@@ -17,7 +17,7 @@ complete -c sr-metrics -l no-header -d 'No line of column names; of md and latex
 complete -c sr-metrics -l stats -d 'Below the mean a row of standard deviations'
 complete -c sr-metrics -l report -r -d 'Write a page to FILE too: the table, bars, and every picture to look at (beside its reference)'
 complete -c sr-metrics -l threads -r -d 'Threads that compute; 0: one for each processor'
-complete -c sr-metrics -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads)'
+complete -c sr-metrics -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)'
 complete -c sr-metrics -s h -l help -d 'Show this help and exit'
 complete -c sr-metrics -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'
 complete -c sr-metrics -s q -l quiet -d 'Errors only'

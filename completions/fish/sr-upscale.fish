@@ -22,7 +22,7 @@ complete -c sr-upscale -l precision -x -a 'auto fp32 bf16 fp16' -d 'Number forma
 complete -c sr-upscale -l threads -r -d 'Threads that compute; 0: one for each processor'
 complete -c sr-upscale -l tile -r -d 'Side of the tiles in input pixels; auto: as memory allows; 0: no tiles'
 complete -c sr-upscale -l tile-pad -r -d 'Pixels that a tile sees beyond its own, and no mixing with its neighbours, as Real-ESRGAN; default: what the network looks at'
-complete -c sr-upscale -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads)'
+complete -c sr-upscale -l jobs -r -d 'Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)'
 complete -c sr-upscale -s h -l help -d 'Show this help and exit'
 complete -c sr-upscale -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'
 complete -c sr-upscale -s q -l quiet -d 'Errors only'

@@ -17,7 +17,7 @@ bool names_file(const std::string& output) {
 void make_folder(const fs::path& folder) {
   boost::system::error_code error;
   if (!folder.empty()) fs::create_directories(folder, error);
-  if (error) throw UsageError(fmt::format("{}: {}", printable(folder.string()), error.message()));
+  if (error) throw UsageError(fmt::format("--embeds: {}: {}", printable(folder.string()), error.message()));
 }
 
 void check_distinct(const std::vector<Input>& files, const std::vector<fs::path>& targets) {

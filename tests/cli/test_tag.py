@@ -57,7 +57,7 @@ class Tag(TagCase):
         table = rows_of(self.tag(self.dir / "in"))
         self.assertEqual(table[0], ["file", "tags"])
         self.assertEqual([row[0] for row in table[1:]], self.names)
-        for tags in (row[1].split(", ") for row in table[1:]):
+        for tags in (row[1].split(", ") for row in table[1:] if row[1]):
             self.assertEqual(tags, [tag for tag in RAM_TAGS if tag in tags], "in the list's order")
         whole = self.probabilities(self.dir / "in")
         for options in [["--batch", "1"], ["--batch", "2", "--jobs", "1"], ["--batch", "3", "--threads", "1"]]:
@@ -130,8 +130,6 @@ class Tag(TagCase):
         file = self.dir / "mine.safetensors"
         write_toy(file, dape())
         self.assertEqual(self.probabilities("-m", file, self.dir / "in"), overlaid)
-        zeros = {name: shape for name, shape in dape().items() if name.endswith("lora_A")}
-        write_toy(file, {**dape(), **zeros})
         write_toy(file, ram())
         self.assertEqual(self.probabilities("-m", file, self.dir / "in"), plain)
         self.assertEqual(self.probabilities("-m", "DAPE", self.dir / "in"), overlaid, "a file of the catalogue")
@@ -165,7 +163,7 @@ class Tag(TagCase):
         self.fail_with(2, "several pictures need a folder", *command, one, self.dir / "in")
         vips("copy", self.names[0], self.dir / "in/a.jpg")
         self.fail_with(2, "would both be written to", *command, self.dir / "out", self.dir / "in")
-        self.fail_with(2, "a.png", *command, self.names[1], self.names[0])
+        self.fail_with(2, "--embeds: ", *command, self.names[1], self.names[0])
         self.assertFalse(one.exists())
         taken = self.dir / "taken"
         (taken / "a.safetensors").mkdir(parents=True)
@@ -208,7 +206,6 @@ class Tag(TagCase):
         self.fail_with(2, "--batch", *command, "--batch", "0", picture)
         self.fail_with(2, "--shard", *command, "--shard", "3/2", picture)
         self.fail_with(2, "fetch-weights ram", "sr-tag", "--weights", empty, picture)
-        self.fail_with(2, "compact-x4", *command, "-m", SAMPLES.parent / "models/compact-x4.safetensors", picture)
         self.fail_with(2, "those of an upscaler (SRVGGNetCompact)", *command, "-m",
                        SAMPLES.parent / "models/compact-x4.safetensors", picture)
         self.fail_with(2, "a.png", *command, "-m", picture, picture)
@@ -243,7 +240,8 @@ class Tag(TagCase):
     def test_a_closed_pipe_ends_quietly(self):
         result = shell(f"sr-tag --weights {self.weights} {self.dir}/in | true")
         self.assertEqual(result.stderr, b"")
-        full = run("sr-tag", "--weights", self.weights, self.names[0], stdout=open("/dev/full", "wb"))
+        with open("/dev/full", "wb") as device:
+            full = run("sr-tag", "--weights", self.weights, self.names[0], stdout=device)
         self.assertEqual(full.returncode, 1)
         self.assertIn(b"No space left", full.stderr)
 
@@ -355,7 +353,7 @@ class Eval(TagCase):
 
     def test_synonyms(self):
         files = self.files()
-        truth = self.write("truth.tsv", TRUTH.replace("cat", "felis catus"))
+        self.write("truth.tsv", TRUTH.replace("cat", "felis catus"))
         self.assertEqual(self.rows("--by-class", *files)["felis catus"]["predicted"], 0)
         words = self.write("words.tsv", "# class, tag\nfelis catus\tcat\nfelis catus\tboat\n")
         rows = self.rows("--by-class", "--synonyms", words, *files)
@@ -365,7 +363,6 @@ class Eval(TagCase):
                        self.write("words.tsv", "cat\n"), *files)
         shipped = SAMPLES.parent / "synonyms/coco.tsv"
         self.succeed("sr-tag", "eval", "--synonyms", shipped, *files)
-        self.assertTrue(truth.exists())
 
     def test_pictures_and_printed_rows_agree(self):
         seen = self.probabilities(self.dir / "in")

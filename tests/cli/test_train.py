@@ -312,9 +312,10 @@ class Dape(Training):
                 self.succeed(*self.dape(out, "--lr", self.given / "soft", data="sharp", precision=precision,
                                         iterations=40, data__batch=1, **NOTHING_DROPPED))
                 lines = log_of(out)
-                for name in ["embeddings", "logits"]:
-                    self.assertLess(lines[-1][name], lines[0][name], name)
                 self.assertLess(lines[-1]["embeddings"], 0.5 * lines[0]["embeddings"])
+                # the teacher's own entropy is most of it: less than bfloat16 resolves is left to learn
+                rounding = 1e-4 if precision == "bf16" else 0
+                self.assertLess(lines[-1]["logits"], lines[0]["logits"] + rounding)
 
     def test_the_teacher_sees_what_the_student_sees(self):
         """New LoRA changes nothing: of the same pictures the student says at first what the teacher says."""
@@ -333,9 +334,9 @@ class Dape(Training):
         header = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
         header.pop("__metadata__", None)
         self.assertTrue(all(name.endswith((".lora_A", ".lora_B")) for name in header))
-        self.assertEqual(len(header), 5 * 2 + 2 * 4 + 2 * 12 * 8)
+        self.assertEqual(len(header), 4 * 2 + 2 * 4 + 2 * 12 * 8)
         learnt = header["visual_encoder.layers.0.blocks.0.attn.qkv.lora_B"]
-        self.assertEqual((learnt["shape"], learnt["dtype"]), ([16, 8], "F32"))
+        self.assertEqual((learnt["shape"], learnt["dtype"]), ([32, 8], "F32"))
         self.assertIn("tag_encoder.encoder.layer.11.crossattention.self.key.lora_A", header)
         self.fail_with(2, "export-sfd", *self.dape(self.dir / "no", "--export-sfd", file))
 

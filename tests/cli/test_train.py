@@ -118,6 +118,24 @@ class Training(Case):
         return ["sr-train", "dape", "--config", "dape", "-o", out, "--data", self.given / data, "--weights",
                 self.given / "weights", "--threads", "1", "--precision", precision, *settings(changes), *more]
 
+    def check_terminated(self, told, command):
+        """SIGTERM leaves a checkpoint, and the run goes on after it."""
+        out = self.dir / "run"
+        arguments = told(out, iterations=100000, checkpoint_every=100000)
+        process = subprocess.Popen([str(BIN / arguments[0]), *map(str, arguments[1:])], stderr=subprocess.PIPE)
+        while not (out / "log.ndjson").exists() or len(log_of(out)) < 5:
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, [-signal.SIGTERM, 128 + signal.SIGTERM])
+        stopped_at = int(self.newest(out)[:7])
+        self.assertGreaterEqual(stopped_at, 5)
+        result = self.succeed("sr-train", command, "-o", out, "--resume", "--iterations", stopped_at + 1, "-v", "--weights",
+                              self.given / "weights", "--threads", "1")
+        self.assertIn(f"goes on after iteration {stopped_at}", result.stderr.decode())
+        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+
     def check_killed(self, command, losses):
         options = {"iterations": 60, "checkpoint_every": 7}
         self.succeed(*command(self.dir / "whole", **options))
@@ -206,21 +224,7 @@ class Runs(Training):
         self.check_killed(self.short, ["pixel"])
 
     def test_sigterm_leaves_a_checkpoint(self):
-        out = self.dir / "run"
-        command = self.short(out, iterations=100000, checkpoint_every=100000)
-        process = subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], stderr=subprocess.PIPE)
-        while not (out / "log.ndjson").exists() or len(log_of(out)) < 5:
-            self.assertIsNone(process.poll())
-            time.sleep(0.01)
-        process.terminate()
-        process.communicate(timeout=60)
-        self.assertIn(process.returncode, [-signal.SIGTERM, 128 + signal.SIGTERM])
-        stopped_at = int(self.newest(out)[:7])
-        self.assertGreaterEqual(stopped_at, 5)
-        result = self.succeed("sr-train", "psnr", "-o", out, "--resume", "--iterations", stopped_at + 1, "-v", "--threads",
-                              "1")
-        self.assertIn(f"goes on after iteration {stopped_at}", result.stderr.decode())
-        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+        self.check_terminated(self.short, "psnr")
 
     def test_resume_starts_a_run_and_nothing_overwrites_one(self):
         out = self.dir / "run"
@@ -347,19 +351,7 @@ class Dape(Training):
         self.assertIn(str(out / "checkpoints" / self.newest(out)), result.stderr.decode())
 
     def test_sigterm_leaves_a_checkpoint(self):
-        out = self.dir / "run"
-        command = self.dape(out, iterations=100000, checkpoint_every=100000)
-        process = subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], stderr=subprocess.PIPE)
-        while not (out / "log.ndjson").exists() or len(log_of(out)) < 5:
-            self.assertIsNone(process.poll())
-            time.sleep(0.01)
-        process.terminate()
-        process.communicate(timeout=60)
-        stopped_at = int(self.newest(out)[:7])
-        self.assertGreaterEqual(stopped_at, 5)
-        self.succeed("sr-train", "dape", "-o", out, "--resume", "--iterations", stopped_at + 1, "--weights",
-                     self.given / "weights", "--threads", "1")
-        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+        self.check_terminated(self.dape, "dape")
 
     def test_wrong_settings(self):
         self.fail_with(2, "sr-train dape", "sr-train", "psnr", "--config", "dape", "-o", self.dir / "run")

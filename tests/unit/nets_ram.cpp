@@ -6,8 +6,8 @@
 
 #include "nets/checkpoint_kind.h"
 #include "nets/clip.h"
-#include "nets/ram.h"
 #include "nets_keys.h"
+#include "ram_testing.h"
 #include "training/dape_loss.h"
 #include "training/parameters.h"
 #include "weights_testing.h"
@@ -19,36 +19,9 @@ namespace {
 
 double distance(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 
-/// Three stages: windows of four that shift, one window, one smaller window.
-RamConfig tiny() {
-  RamConfig config;
-  config.swin.image_size = 32;
-  config.swin.features = 8;
-  config.swin.depths = {2, 1, 2};
-  config.swin.heads = {1, 2, 4};
-  config.swin.window = 4;
-  config.head = {.features = 8, .memory_features = 12, .heads = 4, .mlp_features = 16};
-  config.classes = 5;
-  config.label_features = 6;
-  return config;
-}
-
-StateDict state_of(const torch::nn::Module& module) {
-  StateDict weights;
-  for (const auto& parameter : module.named_parameters()) weights[parameter.key()] = parameter->detach();
-  return weights;
-}
-
-/// The tensors of a RAM, LoRA not among them.
-StateDict tiny_weights(const RamConfig& config = tiny()) {
-  Ram ram(config);
-  randomise(ram);
-  return state_of(ram);
-}
-
 /// LoRA for the tiny RAM that changes something.
 StateDict tiny_dape(int64_t rank = 2) {
-  Ram ram(tiny());
+  Ram ram(tiny_ram_config());
   adapt_lora(ram, rank);
   StateDict lora;
   at::manual_seed(3);
@@ -103,7 +76,7 @@ TEST_CASE("RAM and DAPE: names are those of the official files") {
   config.head.mlp_features = 8;
   config.classes = 2;
   Ram ram(config);
-  CHECK((name_set(state_of(ram)) == without_computed(key_list("ram_swin_l_used"))));
+  CHECK((name_set(tensors_of(ram)) == without_computed(key_list("ram_swin_l_used"))));
   CHECK_THROWS_AS(dape_file(ram), Error);
   adapt_lora(ram, 8);
   const StateDict file = dape_file(ram), official = key_list("dape_lora");
@@ -120,12 +93,12 @@ TEST_CASE("RAM and DAPE: names are those of the official files") {
 }
 
 TEST_CASE("RAM: masks tell the image's side, other tensors are passed over") {
-  RamConfig config = tiny();
+  RamConfig config = tiny_ram_config();
   config.swin.depths = {2, 1};
   config.swin.heads = {1, 2};
   config.swin.image_size = 64;  // the last stage has four windows
   config.swin.window = 4;
-  StateDict weights = tiny_weights(config);
+  StateDict weights = tiny_ram_weights(config);
   CHECK(detect_ram(weights)->swin.image_size == 32);
   weights["visual_encoder.layers.0.blocks.1.attn_mask"] = at::zeros({16, 16, 16});
   weights["text_decoder.bert.embeddings.position_ids"] = at::zeros({1, 4}, at::kLong);
@@ -135,7 +108,7 @@ TEST_CASE("RAM: masks tell the image's side, other tensors are passed over") {
 
 TEST_CASE("RAM: embeddings begin with the mean token, and images don't see each other") {
   const at::NoGradGuard no_grad;
-  const auto ram = make_ram(tiny_weights());
+  const auto ram = make_ram(tiny_ram_weights());
   const Tensor batch = images(3), embeddings = ram->embed(batch), logits = ram->logits(embeddings);
   CHECK((embeddings.sizes() == at::IntArrayRef{3, 5, 12}));
   CHECK((logits.sizes() == at::IntArrayRef{3, 5}));
@@ -147,7 +120,7 @@ TEST_CASE("RAM: embeddings begin with the mean token, and images don't see each 
 
 TEST_CASE("RAM: bfloat16 weights answer in float32, about the same") {
   const c10::InferenceMode inference;
-  const auto ram = make_ram(tiny_weights());
+  const auto ram = make_ram(tiny_ram_weights());
   const Tensor embeddings = ram->embed(images()), logits = ram->logits(embeddings);
   set_precision(*ram, at::kBFloat16);
   const Tensor coarse = ram->embed(images());
@@ -159,7 +132,7 @@ TEST_CASE("RAM: bfloat16 weights answer in float32, about the same") {
 
 TEST_CASE("DAPE: merged into RAM it answers as beside it") {
   const at::NoGradGuard no_grad;
-  const auto ram = make_ram(tiny_weights());
+  const auto ram = make_ram(tiny_ram_weights());
   const Tensor plain = ram->embed(images()), plain_logits = ram->logits(plain);
   StateDict file = tiny_dape();
   file["tag_encoder.encoder.layer.0.attention.self.query.lora_A"] = at::ones({2, 8});
@@ -173,14 +146,14 @@ TEST_CASE("DAPE: merged into RAM it answers as beside it") {
   mute_lora(*ram, false);
   merge_lora(*ram);
   CHECK(lora_state(*ram).empty());
-  CHECK(ram->parameters().size() == tiny_weights().size());
+  CHECK(ram->parameters().size() == tiny_ram_weights().size());
   CHECK(distance(ram->embed(images()), beside) < 1e-5);
   CHECK(distance(ram->logits(beside), logits) < 1e-5);
 }
 
 TEST_CASE("DAPE: a file of RAM with its LoRA loads as both") {
   const at::NoGradGuard no_grad;
-  StateDict both = tiny_weights();
+  StateDict both = tiny_ram_weights();
   const auto ram = make_ram(both);
   const StateDict lora = tiny_dape(3);
   load_dape(*ram, lora);
@@ -209,7 +182,7 @@ TEST_CASE("LoRA: the key's part of a fused projection stays") {
 }
 
 TEST_CASE("DAPE begins as RAM, and nothing but LoRA learns") {
-  const auto ram = make_ram(tiny_weights());
+  const auto ram = make_ram(tiny_ram_weights());
   const Tensor plain = ram->embed(images());
   CHECK(trained_parameters(*ram).empty());
   adapt_lora(*ram, 2);
@@ -228,7 +201,7 @@ TEST_CASE("DAPE begins as RAM, and nothing but LoRA learns") {
 
 TEST_CASE("RAM: drops in training alone") {
   const at::NoGradGuard no_grad;
-  RamConfig config = tiny();
+  RamConfig config = tiny_ram_config();
   config.swin.path_drop_rate = 0.5;
   config.head.drop_rate = 0.5;
   Ram ram(config);
@@ -250,7 +223,7 @@ TEST_CASE("DAPE's loss is finite where probabilities are 0 or 1") {
 }
 
 TEST_CASE("wrong checkpoints say what they are") {
-  const StateDict weights = tiny_weights(), dape = tiny_dape();
+  const StateDict weights = tiny_ram_weights(), dape = tiny_dape();
   const auto ram = make_ram(weights);
   const auto of_ram = [](const StateDict& file) { return error_of([&] { make_ram(file); }); };
   const auto of_dape = [&](const StateDict& file) { return error_of([&] { load_dape(*ram, file); }); };
@@ -269,12 +242,12 @@ TEST_CASE("wrong checkpoints say what they are") {
 }
 
 TEST_CASE("what does not fit is named") {
-  StateDict weights = tiny_weights();
+  StateDict weights = tiny_ram_weights();
   weights.erase("fc.bias");
   weights["visual_encoder.norm.bias"] = at::zeros({3});
   CHECK(error_of([&] { make_ram(weights); }) ==
         "the weights do not fit RAM: fc.bias is missing; visual_encoder.norm.bias is 3, not 32");
-  const auto ram = make_ram(tiny_weights());
+  const auto ram = make_ram(tiny_ram_weights());
   StateDict dape = tiny_dape();
   const std::string key = "tagging_head.encoder.layer.1.crossattention.self.key.lora_A";
   dape[key] = at::zeros({2, 7});
@@ -285,10 +258,10 @@ TEST_CASE("what does not fit is named") {
   CHECK(error_of([&] {
           ram->embed(at::zeros({1, 3, 32, 48}));
         }) == "this Swin takes images [N,3,32,32], not [1,3,32,48]");
-  RamConfig config = tiny();
+  RamConfig config = tiny_ram_config();
   config.swin.window = 3;
   CHECK_THROWS_AS(Ram{config}, Error);
-  config = tiny();
+  config = tiny_ram_config();
   config.head.heads = 3;
   CHECK_THROWS_AS(Ram{config}, Error);
 }

@@ -1,8 +1,7 @@
 // DAPE's trainer, held against its parts, which recorded cases cover.
 
 #include "core/error.h"
-#include "nets/ram.h"
-#include "nets_testing.h"
+#include "ram_testing.h"
 #include "tagging/ram_input.h"
 #include "training/dape_trainer.h"
 
@@ -10,23 +9,6 @@ using namespace sr;
 using namespace sr::testing;
 
 namespace {
-
-StateDict tiny_ram() {
-  RamConfig config;
-  config.swin.image_size = 32;
-  config.swin.features = 8;
-  config.swin.depths = {2, 1, 2};
-  config.swin.heads = {1, 2, 4};
-  config.swin.window = 4;
-  config.head = {.features = 8, .memory_features = 12, .heads = 4, .mlp_features = 16};
-  config.classes = 5;
-  config.label_features = 6;
-  Ram ram(config);
-  randomise(ram);
-  StateDict weights;
-  for (const auto& parameter : ram.named_parameters()) weights[parameter.key()] = parameter->detach();
-  return weights;
-}
 
 DapeConfig config_of(const std::string& text) { return read_dape_config(TomlValue::parse(text, "test")); }
 
@@ -38,7 +20,7 @@ const std::string kDropping = kSettings + "dape = { rank = 2, path_drop = 0.3, d
 const std::string kPlain = kSettings + "dape = { rank = 2, path_drop = 0, dropout = 0 }\n";
 
 DapeTrainer trainer_of(const std::string& text) {
-  return {config_of(text), {}, {[](const std::string&) { return tiny_ram(); }, {}}};
+  return {config_of(text), {}, {[](const std::string&) { return tiny_ram_weights(); }, {}}};
 }
 
 TrainingBatch batch_of(std::int64_t seed) {
@@ -62,7 +44,7 @@ TEST_CASE("DAPE's trainer: a step is the loss's gradient and AdamW's update") {
   const auto batch = batch_of(1);
   const auto report = trainer.step(0, batch);
 
-  const auto teacher = make_ram(tiny_ram()), student = make_ram(tiny_ram());
+  const auto teacher = make_ram(tiny_ram_weights()), student = make_ram(tiny_ram_weights());
   adapt_lora(*student, 2);
   const auto lora = lora_state(*student);
   {
@@ -115,7 +97,7 @@ TEST_CASE("DAPE's trainer: parts of a batch add up to the whole batch") {
 TEST_CASE("DAPE's trainer: its file makes RAM the student") {
   auto trainer = trainer_of(kDropping);
   for (std::int64_t i = 0; i < 3; i++) trainer.step(i, batch_of(i));
-  const auto ram = make_ram(tiny_ram());
+  const auto ram = make_ram(tiny_ram_weights());
   load_dape(*ram, trainer.result());
   const auto state = trainer.state();
   for (const auto& [key, tensor] : lora_state(*ram)) {

@@ -44,6 +44,17 @@ template <int kSide, class Element>
   }
 }
 
+/// The same of `tile` of the job and the next one, which is all zero beyond the last.
+template <int kSide, class Element, class Job>
+[[gnu::always_inline]] inline void find_pixels_of_pair(const Job& job, const Images& images,
+                                                       std::int64_t tile, std::int64_t margin,
+                                                       const Element** even, const Element** odd) {
+  find_pixels<kSide>(*job.grid, images, job.first + tile, margin, job.zeros, even);
+  std::fill_n(odd, kSide * kSide, static_cast<const Element*>(job.zeros));
+  if (tile + 1 < job.tiles)
+    find_pixels<kSide>(*job.grid, images, job.first + tile + 1, margin, job.zeros, odd);
+}
+
 /// A vector of channels of a tile's points to where they belong.
 template <int kBytes, int kSide, class Element>
 [[gnu::always_inline]] inline void write_points(const Vector<kBytes>* grid, Element* points,
@@ -100,11 +111,7 @@ template <int kBytes, int kSide, class Element, bool kActivated>
   const std::int64_t channels = job.images.channels, plane = plane_size(job.tiles, channels);
   const Element *even[kSide * kSide], *odd[kSide * kSide];
   for (std::int64_t tile = 0; tile < job.tiles; tile += 2) {
-    const std::int64_t margin = job.grid->margin;
-    find_pixels<kSide>(*job.grid, job.images, job.first + tile, margin, job.zeros, even);
-    std::fill_n(odd, kSide * kSide, static_cast<const Element*>(job.zeros));
-    if (tile + 1 < job.tiles)
-      find_pixels<kSide>(*job.grid, job.images, job.first + tile + 1, margin, job.zeros, odd);
+    find_pixels_of_pair<kSide>(job, job.images, tile, job.grid->margin, even, odd);
     for (std::int64_t c = 0; c < channels; c += VectorOf<kBytes>::kLanes) {
       Vector<kBytes> first[kSide * kSide], second[kSide * kSide];
       transform_tile<kBytes, kSide, Element, kActivated>(job, even, c, first);
@@ -341,10 +348,7 @@ template <int kBytes, int kSide, class Element>
   const std::int64_t channels = job.gradients.channels, plane = plane_size(job.tiles, channels);
   const Element *even[kStep * kStep], *odd[kStep * kStep];
   for (std::int64_t tile = 0; tile < job.tiles; tile += 2) {
-    find_pixels<kStep>(*job.grid, job.gradients, job.first + tile, 0, job.zeros, even);
-    std::fill_n(odd, kStep * kStep, static_cast<const Element*>(job.zeros));
-    if (tile + 1 < job.tiles)
-      find_pixels<kStep>(*job.grid, job.gradients, job.first + tile + 1, 0, job.zeros, odd);
+    find_pixels_of_pair<kStep>(job, job.gradients, tile, 0, even, odd);
     for (std::int64_t c = 0; c < channels; c += VectorOf<kBytes>::kLanes) {
       Vector<kBytes> first[kSide * kSide], second[kSide * kSide];
       spread_tile<kBytes, kSide>(job, even, c, first);

@@ -106,4 +106,9 @@ Tensor GroupNorm::normalise(Tensor fresh, bool relu) const {
   return fresh;
 }
 
+Tensor GroupNorm::silu(const Tensor& map, at::ScalarType type) const {
+  const Tensor x = map.to(weight.scalar_type());
+  return at::silu(at::group_norm(x, groups_, weight, bias, epsilon_)).to(type);
+}
+
 }  // namespace sr

@@ -17,6 +17,8 @@ class GroupNorm : public torch::nn::Module {
   Tensor forward(Tensor fresh) const { return normalise(std::move(fresh), false); }
   /// The same, and ReLU.
   Tensor forward_relu(Tensor fresh) const { return normalise(std::move(fresh), true); }
+  /// silu(norm(map)) in `type`, that of the convolution after it; `map` stays as it is.
+  Tensor silu(const Tensor& map, at::ScalarType type) const;
 
   Tensor weight, bias;
 

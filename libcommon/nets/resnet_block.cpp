@@ -32,14 +32,15 @@ Downsample::Downsample(int64_t channels, bool padded_all_round)
       padded_all_round_(padded_all_round) {}
 
 Tensor Downsample::forward(const Tensor& map) const {
-  return conv_->forward(padded_all_round_ ? map : at::constant_pad_nd(conv_->cast(map), {0, 1, 0, 1}, 0));
+  const Tensor padded = padded_all_round_ ? map : at::constant_pad_nd(conv_->cast(map), {0, 1, 0, 1}, 0);
+  return conv_->forward(padded).to(map.scalar_type());
 }
 
 Upsample::Upsample(int64_t channels)
     : conv_(register_module("conv", std::make_shared<Conv2d>(channels, channels))) {}
 
 Tensor Upsample::forward(const Tensor& map, int64_t height, int64_t width) const {
-  return conv_->forward(at::upsample_nearest2d(conv_->cast(map), {height, width}));
+  return conv_->forward(at::upsample_nearest2d(conv_->cast(map), {height, width})).to(map.scalar_type());
 }
 
 }  // namespace sr

@@ -1,8 +1,8 @@
 #pragma once
 // The residual block of latent diffusion's networks, and their steps between resolutions.
-// Paper: Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022. Code held
-// against: huggingface/diffusers src/diffusers/models/resnet.py ResnetBlock2D, Downsample2D, Upsample2D
-// (v0.21.0).
+// What flows between blocks keeps its type (float32) whatever the convolutions' is. Paper: Rombach et al.,
+// "High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022. Code held against:
+// huggingface/diffusers src/diffusers/models/resnet.py ResnetBlock2D, Downsample2D, Upsample2D (v0.21.0).
 
 #include <memory>
 

@@ -22,7 +22,7 @@ Tensor ResnetBlock::forward(const Tensor& map, const Tensor& time) const {
   Tensor x = conv1_->forward(norm1_->silu(map, conv1_->weight.scalar_type()));
   if (time_emb_proj_) x = x + time_emb_proj_->forward(time).unsqueeze(-1).unsqueeze(-1);
   x = conv2_->forward(norm2_->silu(x, conv2_->weight.scalar_type()));
-  return (conv_shortcut_ ? conv_shortcut_->forward(map) : map) + x;
+  return (conv_shortcut_ ? conv_shortcut_->forward(map).to(map.scalar_type()) : map) + x;
 }
 
 Downsample::Downsample(int64_t channels, bool padded_all_round)

@@ -127,4 +127,7 @@ void add_picture_files(
 /// discriminators.cpp: UNetDiscriminatorSN ... SeD_U, CLIP_Semantic_extractor, ResNet50
 void add_discriminator_handlers(Handlers& handlers);
 
+/// diffusion_unet.cpp: TimestepEmbedding, ResnetBlock2D ... UNet2DConditionModel, ControlNetModel
+void add_diffusion_unet_handlers(Handlers& handlers);
+
 }  // namespace golden

@@ -24,6 +24,14 @@ struct Arguments {
   std::vector<fs::path> paths;
 };
 
+/// Names between commas, without the blank after one.
+std::set<std::string> names(const std::string& list) {
+  std::set<std::string> found;
+  std::istringstream in(list);
+  for (std::string name; std::getline(in >> std::ws, name, ',');) found.insert(name);
+  return found;
+}
+
 struct Counts {
   int passed = 0, failed = 0, skipped = 0;
   int all() const { return passed + failed + skipped; }
@@ -48,6 +56,7 @@ class Runner {
     add_loss_handlers(handlers_);
     add_trainstep_handlers(handlers_);
     add_tagging_handlers(handlers_);
+    add_diffusion_unet_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);
@@ -78,8 +87,10 @@ class Runner {
            files_.count(file.filename().string()) != 0;
   }
 
+  /// A case of several things is called after all of them: "DownBlock2D, UpBlock2D".
   bool wanted(const std::string& name) const {
-    return arguments_.only.empty() || arguments_.only.count(name) != 0;
+    return arguments_.only.empty() ||
+           std::ranges::any_of(names(name), [&](const auto& one) { return arguments_.only.count(one) != 0; });
   }
 
   void run_file(const fs::path& file) {
@@ -155,8 +166,7 @@ Arguments parse(int argc, char** argv) {
     if (argument == "--data") {
       arguments.options.data = argv[++i];
     } else if (argument == "--only") {
-      std::istringstream names(argv[++i]);
-      for (std::string name; std::getline(names, name, ',');) arguments.only.insert(name);
+      arguments.only.merge(names(argv[++i]));
     } else {
       arguments.paths.emplace_back(argument);
     }

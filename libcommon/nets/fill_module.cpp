@@ -36,6 +36,18 @@ std::vector<std::string> complaints(const StateDict& own, const StateDict& weigh
   return found;
 }
 
+void check_fit(const StateDict& values, const StateDict& into, const std::string& what,
+               const std::function<bool(const std::string&)>& spare) {
+  auto found = complaints(into, values, spare);
+  if (found.empty()) return;
+  const size_t more = found.size() - std::min(shown_complaints, found.size());
+  found.resize(found.size() - more);
+  throw Error(fmt::format("{}: {}{}", what, fmt::join(found, "; "),
+                          more > 0 ? fmt::format("; and {} more", more) : ""));
+}
+
+std::string misfit_of(const torch::nn::Module& module) { return "the weights do not fit " + module.name(); }
+
 }  // namespace
 
 StateDict tensors_of(const torch::nn::Module& module) {
@@ -48,13 +60,7 @@ StateDict tensors_of(const torch::nn::Module& module) {
 
 void copy_tensors(const StateDict& values, const StateDict& into, const std::string& what,
                   const std::function<bool(const std::string&)>& spare) {
-  auto found = complaints(into, values, spare);
-  if (!found.empty()) {
-    const size_t more = found.size() - std::min(shown_complaints, found.size());
-    found.resize(found.size() - more);
-    throw Error(fmt::format("{}: {}{}", what, fmt::join(found, "; "),
-                            more > 0 ? fmt::format("; and {} more", more) : ""));
-  }
+  check_fit(values, into, what, spare);
   const at::NoGradGuard no_grad;
   for (const auto& [key, tensor] : into) {
     const auto entry = values.find(key);
@@ -64,13 +70,20 @@ void copy_tensors(const StateDict& values, const StateDict& into, const std::str
 
 void copy_weights(torch::nn::Module& module, const StateDict& weights,
                   const std::function<bool(const std::string&)>& spare) {
-  copy_tensors(weights, tensors_of(module), "the weights do not fit " + module.name(), spare);
+  copy_tensors(weights, tensors_of(module), misfit_of(module), spare);
 }
 
 void fill_module(torch::nn::Module& module, const StateDict& weights,
                  const std::function<bool(const std::string&)>& spare) {
-  copy_weights(module, weights, spare);
-  for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
+  check_fit(weights, tensors_of(module), misfit_of(module), spare);
+  for (auto& parameter : module.named_parameters()) {
+    parameter->requires_grad_(false);
+    parameter->set_data(weights.at(parameter.key()).detach().to(parameter->options()).contiguous());
+  }
+  for (auto& buffer : module.named_buffers()) {
+    const auto entry = weights.find(buffer.key());
+    if (entry != weights.end()) buffer->copy_(entry->second);
+  }
   module.eval();
 }
 

@@ -26,6 +26,8 @@ void copy_weights(torch::nn::Module& module, const StateDict& weights,
                   const std::function<bool(const std::string&)>& spare = {});
 
 /// The same for networks that only ever run forward: puts the module into eval mode without gradients.
+/// Parameters are not copied where the type is right: a mapped file's weights are read when they are first
+/// used, and shared by all processes that map it.
 void fill_module(torch::nn::Module& module, const StateDict& weights,
                  const std::function<bool(const std::string&)>& spare = {});
 

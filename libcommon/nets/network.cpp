@@ -101,6 +101,10 @@ void set_precision(torch::nn::Module& network, at::ScalarType type) {
   for (const auto& module : network.modules(/*include_self=*/false)) {
     if (const auto layer = std::dynamic_pointer_cast<WeightLayer>(module)) layer->set_precision(type);
   }
+  if (type == at::kFloat) return;
+  for (auto& parameter : network.parameters()) {  // what stays float32 must not keep a mapped file alive
+    if (parameter.scalar_type() == at::kFloat) parameter.set_data(parameter.detach().clone());
+  }
 }
 
 Tensor Network::run(const std::function<Tensor(const Tensor&)>& part, const Tensor& input) const {

@@ -146,40 +146,6 @@ template <int kBytes>
 
 // --- products ------------------------------------------------------------------------------------
 
-/// kRows rows by kVectors vectors of columns: the sums over k of left[k, row] * right[k, column], left's rows
-/// `left_row` floats apart and its k `left_k`; added to what is there, or stored.
-template <int kBytes, int kRows, int kVectors, bool kAdd>
-[[gnu::always_inline]] inline void multiply_block(const float* left, std::int64_t left_row,
-                                                  std::int64_t left_k, const float* right,
-                                                  std::int64_t right_k, std::int64_t count, float* sums_out,
-                                                  std::int64_t out_row) {
-  constexpr int kLanes = VectorOf<kBytes>::kLanes;
-  Vector<kBytes> sums[kRows][kVectors] = {};
-  for (std::int64_t k = 0; k < count; ++k) {
-    Vector<kBytes> factors[kVectors];
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) load<kBytes>(factors[v], right + k * right_k + v * kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kVectors; ++v) sums[r][v] += left[r * left_row + k * left_k] * factors[v];
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) {
-      float* const to = sums_out + r * out_row + v * kLanes;
-      if (kAdd) {
-        Vector<kBytes> before;
-        load<kBytes>(before, to);
-        sums[r][v] += before;
-      }
-      store<kBytes>(sums[r][v], to);
-    }
-  }
-}
-
 template <int kBytes, int kRows, int kVectors>
 [[gnu::always_inline]] inline void multiply_by(const Products& job, Range items) {
   constexpr int kWidth = kVectors * VectorOf<kBytes>::kLanes;

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "nets/fused_attention.h"
+
 namespace sr {
 namespace {
 
@@ -48,6 +50,7 @@ int64_t of_product(Inputs arguments, size_t at) {
 int64_t multiply_adds(std::string_view name, Inputs arguments) {
   if (name == "aten::convolution") return of_convolution(arguments);
   if (name == "aten::mm" || name == "aten::bmm") return of_product(arguments, 0);
+  if (name == kAttentionName) return 2 * arguments[0].toTensor().numel() * arguments[1].toTensor().size(1);
   if (name == "aten::addmm" || name == "aten::baddbmm") return of_product(arguments, 1);
   return 0;
 }

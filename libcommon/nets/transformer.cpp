@@ -1,18 +1,16 @@
 #include "nets/transformer.h"
 
 #include <algorithm>
-#include <c10/core/InferenceMode.h>
 #include <cmath>
+
+#include "core/processor.h"
+#include "nets/fused_attention.h"
 
 namespace sr {
 namespace {
 
 /// Scores that are held at once: more than 32 MB would be fetched from the system, page by page, each time.
 constexpr int64_t most_scores = 4 << 20;
-/// Scores of a head below which calls cost more than caches spare.
-constexpr int64_t fewest_scores = 8 << 10;
-/// Products up to this many multiply-adds run on one thread anyway.
-constexpr int64_t small_product = 1 << 20;
 
 /// float32 in place of what is coarser.
 at::ScalarType precise(const Tensor& tensor) { return at::promote_types(tensor.scalar_type(), at::kFloat); }
@@ -21,13 +19,6 @@ at::ScalarType precise(const Tensor& tensor) { return at::promote_types(tensor.s
 Tensor by_head(const Tensor& tokens, int64_t heads) {
   return tokens.unflatten(2, {heads, tokens.size(2) / heads}).transpose(1, 2);
 }
-
-/// One head of one sequence.
-struct Head {
-  Tensor query, key, value;  ///< [L,c], [S,c], [S,c]; may be columns of wider matrices
-  Tensor added;              ///< [L,S], or undefined
-  Tensor mixed;              ///< [L,c], for the answer
-};
 
 /// All heads of all sequences at once, as autograd can follow it.
 Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
@@ -43,68 +34,43 @@ Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& val
   return at::matmul(shares.to(value.scalar_type()), by_head(value, heads)).transpose(1, 2).flatten(2);
 }
 
-void attend(const Head& head) {
-  const Tensor columns = head.key.t();
-  const int64_t rows = std::max<int64_t>(64, most_scores / std::max<int64_t>(1, columns.size(1)));
-  for (int64_t begin = 0; begin < head.query.size(0); begin += rows) {
-    const auto part = [&](const Tensor& of) { return of.slice(0, begin, begin + rows); };
-    const Tensor scores = head.added.defined() ? at::addmm(part(head.added), part(head.query), columns)
-                                               : at::mm(part(head.query), columns);
-    Tensor mixed = part(head.mixed);
-    at::mm_out(mixed, scores.softmax(-1), head.value);
+/// One head of one sequence: [L,c], [S,c], [S,c], columns of wider matrices.
+void attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mixed) {
+  const int64_t rows = std::max<int64_t>(64, most_scores / key.size(0));
+  for (int64_t begin = 0; begin < query.size(0); begin += rows) {
+    Tensor part = mixed.slice(0, begin, begin + rows);
+    at::mm_out(part, at::mm(query.slice(0, begin, begin + rows), key.t()).softmax(-1), value);
   }
 }
 
-Tensor added_scores(const AttentionOptions& options, int64_t sequence, int64_t head) {
-  if (!options.mask.defined()) return options.bias.defined() ? options.bias[head] : Tensor();
-  const Tensor mask = options.mask[sequence % options.mask.size(0)];
-  return options.bias.defined() ? options.bias[head] + mask : mask;
-}
-
-/// Head by head: its scores are still in the cache for the softmax and the second product, which makes up to
-/// twice the speed.
-Tensor attention_by_head(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
-                         const AttentionOptions& options) {
-  const int64_t count = query.size(0) * heads, width = query.size(2) / heads;
+/// Head by head: its scores are still in the cache for the softmax and the second product.
+Tensor attention_by_head(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads) {
+  const int64_t width = query.size(2) / heads;
   const Tensor mixed = at::empty(query.sizes(), query.options());
-  const auto attend_some = [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t n = i / heads, head = i % heads;
-      const auto part = [&](const Tensor& of) { return of[n].narrow(1, head * width, width); };
-      attend({.query = part(query),
-              .key = part(key),
-              .value = part(value),
-              .added = added_scores(options, n, head),
-              .mixed = part(mixed)});
-    }
-  };
-  if (query.size(1) * key.size(1) * width > small_product) {
-    attend_some(0, count);
-    return mixed;
+  for (int64_t i = 0; i < query.size(0) * heads; ++i) {
+    const auto part = [&](const Tensor& of) { return of[i / heads].narrow(1, i % heads * width, width); };
+    attend(part(query), part(key), part(value), part(mixed));
   }
-  const bool inference = c10::InferenceMode::is_enabled();  // which other threads don't know of
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    const c10::InferenceMode mode(inference);
-    const at::NoGradGuard no_grad;
-    attend_some(begin, end);
-  });
   return mixed;
 }
 
-bool learns(const Tensor& tensor) { return at::GradMode::is_enabled() && tensor.requires_grad(); }
+/// Whether LibTorch's products of bfloat16 are worth more than what fused_attention() saves.
+bool has_faster_products(const AttentionInputs& inputs) {
+  constexpr int64_t fewest_scores = 8 << 10;  // of a head, below which calls cost more than they do
+  return has_matrix_tiles() && inputs.query.scalar_type() == at::kBFloat16 && !inputs.bias.defined() &&
+         !inputs.mask.defined() && inputs.query.size(1) * inputs.key.size(1) >= fewest_scores;
+}
 
 }  // namespace
 
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
                  const AttentionOptions& options) {
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(query.size(2) / heads)));
-  const bool learnt = learns(query) || learns(key) || learns(value) || options.dropped > 0;
-  const bool few = query.size(1) * key.size(1) < fewest_scores;
-  if (!query.is_cpu() || learnt || few) return plain_attention(query * scale, key, value, heads, options);
-  // What is added to scores keeps its precision.
-  const bool adds = options.bias.defined() || options.mask.defined();
-  const auto type = adds ? precise(query) : query.scalar_type();
-  return attention_by_head(query.to(type) * scale, key.to(type), value.to(type), heads, options);
+  const AttentionInputs inputs{query, key, value, heads, scale, options.bias, options.mask};
+  if (options.dropped > 0 || !fused_attention_fits(inputs))
+    return plain_attention(query * scale, key, value, heads, options);
+  return has_faster_products(inputs) ? attention_by_head(query * scale, key, value, heads)
+                                     : fused_attention(inputs);
 }
 
 Mlp::Mlp(int64_t features, int64_t hidden)

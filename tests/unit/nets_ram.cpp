@@ -188,7 +188,7 @@ TEST_CASE("DAPE begins as RAM, and nothing but LoRA learns") {
   adapt_lora(*ram, 2);
   draw_lora(*ram, at::detail::createCPUGenerator(5));
   const Tensor embeddings = ram->embed(images());
-  CHECK(embeddings.equal(plain));
+  CHECK(distance(embeddings, plain) < 1e-6);  // what learns is reckoned by other loops
   const StateDict lora = lora_state(*ram);
   CHECK(trained_parameters(*ram).size() == lora.size());
   // B is zero at first, so A has gradients of zero.

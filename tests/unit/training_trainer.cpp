@@ -81,7 +81,8 @@ optimiser = { rate = 1e-3 }
     auto plain = trainer_of(text), recomputed = trainer_of(text + "checkpointing = true\n");
     train(plain, 0, 3);
     train(recomputed, 0, 3);
-    CHECK(largest_difference(plain.state(), recomputed.state()) < 1e-6);
+    // attention rounds otherwise while gradients are off, and Adam's first steps make rates of differences
+    CHECK(largest_difference(plain.state(), recomputed.state()) < 1e-5);
   }
 }
 

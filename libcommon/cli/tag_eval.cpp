@@ -22,10 +22,9 @@ ProgramInfo info() {
       "[OPTION]... --truth LABELS {IN...|--predictions FILE}",
       "Tags pictures, or reads what sr-tag printed, and compares with labels: OP, correct predictions over "
       "predictions, and OR, correct predictions over labels, each a quotient of sums over classes and "
-      "pictures, as in SeeSR's supplement, Eq. (1); AP, the mean over classes of the area under precision "
-      "over recall as the threshold falls, precision made monotone, as in detection. All are from 0 to 1; "
-      "the "
-      "paper prints AP in per cent.\n"
+      "pictures, as in SeeSR's supplement, Eq. (1); AP, the mean over classes of the mean over labels of the "
+      "precision at the threshold that lets each label pass; OF1, the harmonic mean of OP and OR; CP, CR and "
+      "CF1, the same of means over classes. All are from 0 to 1; the paper prints AP in per cent.\n"
       "\n"
       "LABELS is COCO's annotations of instances as they come (instances_val2017.json), or lines of a file's "
       "name, a tab, and tags parted by commas, or anything that sr-tag prints. The classes are COCO's "
@@ -185,18 +184,26 @@ std::vector<ScoreColumn> columns() {
   std::vector<ScoreColumn> columns;
   for (const auto* name : {"pictures", "labelled", "predicted", "correct"})
     columns.push_back({name, std::nullopt, 0});
-  for (const auto* name : {"op", "or", "ap"}) columns.push_back({name, true, 4});
+  for (const auto* name : {"op", "or", "ap", "of1", "cp", "cr", "cf1"}) columns.push_back({name, true, 4});
   return columns;
 }
 
-std::vector<Score> row_of(size_t pictures, const TagCounts& counts, Score ap) {
+/// A row of what `classes` sum up to.
+std::vector<Score> row_of(size_t pictures, std::span<const TagCounts> classes, Score ap) {
+  TagCounts total;
+  for (const auto& counts : classes) total += counts;
+  const TagScores scores = tag_scores(classes);
   return {static_cast<double>(pictures),
-          static_cast<double>(counts.labelled),
-          static_cast<double>(counts.predicted),
-          static_cast<double>(counts.correct),
-          counts.precision(),
-          counts.recall(),
-          ap};
+          static_cast<double>(total.labelled),
+          static_cast<double>(total.predicted),
+          static_cast<double>(total.correct),
+          scores.op,
+          scores.or_,
+          ap,
+          scores.of1,
+          scores.cp,
+          scores.cr,
+          scores.cf1};
 }
 
 Score mean_of(const std::vector<double>& values) {
@@ -208,26 +215,25 @@ Score mean_of(const std::vector<double>& values) {
 
 void write_table(const TagEvalConfig& config, const TagTruth& truth, const Outcomes& outcomes, bool scored) {
   const auto format = config.table.json ? TableFormat::json : table_format(config.table.format);
-  ScoreTable table(
-      stdout, "standard output",
-      {{"class"},
-       columns(),
-       {{"truth", is_stream(config.truth) ? "standard input" : config.truth},
-        {"classes", std::to_string(truth.classes.size())},
-        {"ap_protocol", "area under monotone precision over recall, mean over labelled classes"}},
-       format,
-       !config.table.no_header});
-  TagCounts total;
+  ScoreTable table(stdout, "standard output",
+                   {{"class"},
+                    columns(),
+                    {{"truth", is_stream(config.truth) ? "standard input" : config.truth},
+                     {"classes", std::to_string(truth.classes.size())},
+                     {"ap_protocol", "mean over labels of precision at each, mean over labelled classes"}},
+                    format,
+                    !config.table.no_header});
+  std::vector<TagCounts> classes;
   std::vector<double> precisions;
   for (size_t c = 0; c < truth.classes.size(); ++c) {
-    const auto counts = count_tags(outcomes.of_class(c));
+    classes.push_back(count_tags(outcomes.of_class(c)));
     const auto ap = scored ? average_precision(outcomes.of_class(c)) : std::nullopt;
-    total += counts;
     if (ap) precisions.push_back(*ap);
-    if (config.by_class) table.row({&truth.classes[c], 1}, row_of(outcomes.pictures(), counts, ap));
+    if (config.by_class)
+      table.row({&truth.classes[c], 1}, row_of(outcomes.pictures(), {&classes.back(), 1}, ap));
   }
   const std::string all = "all";
-  table.summary({&all, 1}, row_of(outcomes.pictures(), total, mean_of(precisions)));
+  table.summary({&all, 1}, row_of(outcomes.pictures(), classes, mean_of(precisions)));
   table.finish();
 }
 

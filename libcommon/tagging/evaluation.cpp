@@ -10,6 +10,11 @@ std::optional<double> share(std::int64_t part, std::int64_t whole) {
   return static_cast<double>(part) / static_cast<double>(whole);
 }
 
+std::optional<double> harmonic_mean(std::optional<double> a, std::optional<double> b) {
+  if (!a || !b || *a + *b == 0) return std::nullopt;
+  return 2 * *a * *b / (*a + *b);
+}
+
 /// Those that were proposed, the most probable first.
 std::vector<TagOutcome> ranked(std::span<const TagOutcome> outcomes) {
   std::vector<TagOutcome> proposed;
@@ -55,14 +60,33 @@ TagCounts count_tags(std::span<const TagOutcome> outcomes) {
   return counts;
 }
 
+TagScores tag_scores(std::span<const TagCounts> classes) {
+  TagCounts total;
+  double precisions = 0, recalls = 0;
+  std::int64_t labelled = 0;
+  for (const auto& counts : classes) {
+    total += counts;
+    precisions += counts.precision().value_or(0);
+    recalls += counts.recall().value_or(0);
+    labelled += counts.labelled > 0 ? 1 : 0;
+  }
+  TagScores scores;
+  scores.op = total.precision();
+  scores.or_ = total.recall();
+  if (!classes.empty()) scores.cp = precisions / static_cast<double>(classes.size());
+  if (labelled > 0) scores.cr = recalls / static_cast<double>(labelled);
+  scores.of1 = harmonic_mean(scores.op, scores.or_);
+  scores.cf1 = harmonic_mean(scores.cp, scores.cr);
+  return scores;
+}
+
 std::optional<double> average_precision(std::span<const TagOutcome> outcomes) {
   const std::int64_t labelled = count_tags(outcomes).labelled;
   if (labelled == 0) return std::nullopt;
-  const auto points = falling_threshold(ranked(outcomes), labelled);
-  double area = 0, best = 0;
-  for (std::size_t i = points.size(); i-- > 0;) {
-    best = std::max(best, *points[i].precision());
-    area += best * (*points[i].recall() - (i > 0 ? *points[i - 1].recall() : 0));
+  double area = 0, reached = 0;
+  for (const TagCounts& point : falling_threshold(ranked(outcomes), labelled)) {
+    area += *point.precision() * (*point.recall() - reached);
+    reached = *point.recall();
   }
   return area;
 }

@@ -2,12 +2,14 @@
 // Tolerances are each case's own. See ../shared/golden/seesr/README.md.
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 #include "case.h"
 #include "degrade/pil_resize.h"
 #include "nets/feature_net.h"
 #include "nets/ram.h"
+#include "tagging/evaluation.h"
 #include "tagging/ram_input.h"
 #include "tagging/tags.h"
 #include "training/dape_loss.h"
@@ -188,10 +190,89 @@ void run_dape_loss(const Case& recorded, Report& report) {
   compare_all("after.", false);
 }
 
+// --- tags against labels ---------------------------------------------------------------------------
+
+/// Each class's outcomes on all pictures.
+std::vector<std::vector<sr::TagOutcome>> outcomes(const Tensor& scores, const Tensor& targets,
+                                                  const Tensor& predicted) {
+  std::vector<std::vector<sr::TagOutcome>> classes(static_cast<size_t>(scores.size(1)));
+  for (int64_t c = 0; c < scores.size(1); ++c) {
+    for (int64_t i = 0; i < scores.size(0); ++i) {
+      classes[static_cast<size_t>(c)].push_back({.labelled = targets[i][c].item<float>() > 0,
+                                                 .predicted = predicted[i][c].item<bool>(),
+                                                 .probability = scores[i][c].item<double>()});
+    }
+  }
+  return classes;
+}
+
+Tensor official_scores(const std::vector<sr::TagCounts>& classes) {
+  sr::TagScores scores = sr::tag_scores(classes);
+  sr::TagCounts total;
+  for (const auto& counts : classes) {
+    total += counts;
+    total.predicted += counts.predicted == 0 ? 1 : 0;  // as AveragePrecisionMeter.evaluation() has it
+  }
+  scores.op = total.precision();
+  scores.of1 = 2 * *scores.op * *scores.or_ / (*scores.op + *scores.or_);
+  std::vector<double> values;
+  for (const auto& score : {scores.op, scores.or_, scores.of1, scores.cp, scores.cr, scores.cf1})
+    values.push_back(score.value_or(std::nan("")));
+  return at::tensor(values, at::kDouble);
+}
+
+std::vector<sr::TagCounts> counts_of(const std::vector<std::vector<sr::TagOutcome>>& classes) {
+  std::vector<sr::TagCounts> counts;
+  for (const auto& outcomes : classes) counts.push_back(sr::count_tags(outcomes));
+  return counts;
+}
+
+bool has_ties(const Tensor& scores) { return std::get<0>(at::_unique(scores)).numel() < scores.numel(); }
+
+/// The official codes take tied scores as they come; of a class without ties all mean the same.
+void compare_precisions(const Case& recorded, Report& report,
+                        const std::vector<std::vector<sr::TagOutcome>>& classes, double tol) {
+  const Tensor scores = recorded.in("scores");
+  const Tensor by_threshold = recorded.out("ap_sklearn_formula");
+  for (const auto* name : {"ap_stable", "ap_ram"}) {
+    const Tensor expected = recorded.out(name);
+    for (int64_t c = 0; c < scores.size(1); ++c) {
+      const auto actual = sr::average_precision(classes[static_cast<size_t>(c)]);
+      if (!actual) continue;
+      const double by = by_threshold[c].item<double>();
+      report.compare("ap_sklearn_formula", *actual, by, tol);
+      if (!has_ties(scores.select(1, c))) report.compare(name, *actual, expected[c].item<double>(), tol);
+    }
+  }
+  for (const auto* name : {"map_ram", "map_stable"}) recorded.leave(name);  // means of the former
+}
+
+void run_tag_scores(const Case& recorded, Report& report) {
+  constexpr double tol = 1e-6;
+  const Tensor scores = recorded.in("scores"), targets = recorded.in("targets");
+  const Tensor predicted = scores.ge(0);
+  const auto classes = outcomes(scores, targets, predicted);
+  const auto counts = counts_of(classes);
+  report.compare("OP_plain", *sr::tag_scores(counts).op, recorded.out("OP_plain").item<double>(), tol);
+  report.compare("OR_plain", *sr::tag_scores(counts).or_, recorded.out("OR_plain").item<double>(), tol);
+  report.compare("evaluation", official_scores(counts), recorded.out("evaluation"), tol);
+  const Tensor best = at::zeros_like(predicted).scatter_(1, std::get<1>(scores.topk(3, 1)), true);
+  report.compare("evaluation_top3", official_scores(counts_of(outcomes(scores, targets, predicted & best))),
+                 recorded.out("evaluation_top3"), tol);
+  const Tensor by_class = recorded.out("ram_PR_class");
+  for (size_t c = 0; c < counts.size(); ++c) {
+    const auto expected = [&](int64_t row) { return by_class[row][static_cast<int64_t>(c)].item<double>(); };
+    report.compare("precision of a class", counts[c].precision().value_or(0), expected(0), tol);
+    report.compare("recall of a class", counts[c].recall().value_or(0), expected(1), tol);
+  }
+  compare_precisions(recorded, report, classes, tol);
+}
+
 }  // namespace
 
 void add_tagging_handlers(Handlers& handlers) {
   handlers["RAMLora"] = run_ram;
+  handlers["tagging"] = run_tag_scores;
   handlers["LoRA"] = run_lora;
   handlers["RAMPreprocess"] = run_preprocess;
   handlers["DAPELoss"] = run_dape_loss;

@@ -19,21 +19,18 @@ Outcomes ranking(const std::vector<bool>& labelled) {
   return outcomes;
 }
 
-/// At each label: the best precision at this recall or a greater one, for thresholds below it.
+/// At each label: the precision of the threshold that just lets it pass.
 double by_definition(const Outcomes& outcomes, int labels) {
   double sum = 0;
-  for (int wanted = 1; wanted <= labels; ++wanted) {
-    double best = 0;
-    for (const auto& limit : outcomes) {
-      int passed = 0, correct = 0;
-      for (const auto& other : outcomes) {
-        if (*other.probability < *limit.probability) continue;
-        ++passed;
-        correct += other.labelled ? 1 : 0;
-      }
-      if (correct >= wanted) best = std::max(best, static_cast<double>(correct) / passed);
+  for (const auto& limit : outcomes) {
+    if (!limit.labelled) continue;
+    int passed = 0, correct = 0;
+    for (const auto& other : outcomes) {
+      if (*other.probability < *limit.probability) continue;
+      ++passed;
+      correct += other.labelled ? 1 : 0;
     }
-    sum += best;
+    sum += static_cast<double>(correct) / passed;
   }
   return sum / labels;
 }
@@ -52,6 +49,19 @@ TEST_CASE("OP and OR are quotients of sums over classes") {
   CHECK(*counts.recall() == doctest::Approx(3.0 / 5));
 }
 
+TEST_CASE("scores of classes: sums, and means over them") {
+  const TagCounts cat{.labelled = 4, .predicted = 2, .correct = 1},
+      dog{.labelled = 1, .predicted = 1, .correct = 1};
+  const TagCounts never{.labelled = 5}, absent{.predicted = 1};
+  const TagScores scores = tag_scores(std::vector{cat, dog, never, absent});
+  CHECK(*scores.op == doctest::Approx(2.0 / 4));
+  CHECK(*scores.or_ == doctest::Approx(2.0 / 10));
+  CHECK(*scores.of1 == doctest::Approx(2 * 0.5 * 0.2 / 0.7));
+  CHECK(*scores.cp == doctest::Approx((0.5 + 1 + 0 + 0) / 4));
+  CHECK(*scores.cr == doctest::Approx((0.25 + 1 + 0) / 3));
+  CHECK(!tag_scores(std::vector{never}).of1);
+}
+
 TEST_CASE("nothing predicted or labelled: no quotient") {
   CHECK(!TagCounts{}.precision());
   CHECK(!TagCounts{}.recall());
@@ -61,12 +71,12 @@ TEST_CASE("nothing predicted or labelled: no quotient") {
   CHECK(!average_precision(ranking({false, false})));
 }
 
-TEST_CASE("AP is the area under precision made monotone") {
+TEST_CASE("AP is the mean of the precisions at the labels") {
   CHECK(*average_precision(ranking({true, true, false})) == 1);
   CHECK(*average_precision(ranking({true, false, true})) == doctest::Approx((1 + 2.0 / 3) / 2));
   CHECK(*average_precision(ranking({false, false, true})) == doctest::Approx(1.0 / 3));
-  // the first label's precision is 1/2 where it stands, and 3/4 at greater recall
-  CHECK(*average_precision(ranking({false, true, true, true})) == doctest::Approx(3.0 / 4));
+  // no label takes the better precision of a later one
+  CHECK(*average_precision(ranking({false, true, true})) == doctest::Approx((1.0 / 2 + 2.0 / 3) / 2));
 }
 
 TEST_CASE("AP does not depend on the order of equal probabilities") {

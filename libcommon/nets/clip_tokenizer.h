@@ -5,13 +5,25 @@
 
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "core/files.h"
 #include "core/torch.h"
+#include "nets/byte_pairs.h"
 
 namespace sr {
+
+/// The merge rules of bpe_simple_vocab_16e6.txt.gz, those that CLIP takes. Throws Error.
+std::vector<MergeRule> clip_merge_rules(const fs::path& vocabulary);
+
+/// The tokens around a text's own.
+struct TokenMarks {
+  int64_t start, end;
+  int64_t padding = 0;
+};
+
+/// A row of `length` numbers (int64): start, as many of the tokens as fit, end, padding.
+Tensor token_row(const std::vector<int64_t>& tokens, const TokenMarks& marks, int64_t length);
 
 class ClipTokenizer {
  public:
@@ -30,20 +42,7 @@ class ClipTokenizer {
   Tensor tokenize(const std::vector<std::string>& texts, TooLong too_long = TooLong::fail) const;
 
  private:
-  struct Merge {
-    int64_t rank;   ///< lower ones come first
-    int64_t token;  ///< that the pair becomes
-  };
-
-  using Merges = std::unordered_map<std::uint64_t, Merge>;  ///< by pair
-  /// Token numbers by their spelling in the file.
-  using Spellings = std::unordered_map<std::string, int64_t>;
-  Spellings spell_bytes();
-  Merges::const_iterator best_merge(const std::vector<int64_t>& symbols) const;
-  void encode_word(std::string_view word, std::vector<int64_t>& tokens) const;
-
-  std::vector<int64_t> byte_tokens_;  ///< of each byte; 256 more where it ends a word
-  Merges merges_;
+  BytePairs pairs_;
 };
 
 }  // namespace sr

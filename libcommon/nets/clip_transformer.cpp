@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <fmt/format.h>
-#include <limits>
 
 #include "core/error.h"
 
@@ -10,11 +9,6 @@ namespace sr {
 namespace {
 
 constexpr double norm_epsilon = 1e-5;
-
-/// 0 on and below the diagonal, -infinity above it.
-Tensor causal_mask(int64_t tokens, const at::TensorOptions& options) {
-  return at::full({tokens, tokens}, -std::numeric_limits<double>::infinity(), options).triu_(1);
-}
 
 }  // namespace
 
@@ -25,8 +19,7 @@ ClipMlp::ClipMlp(int64_t width)
       c_proj(register_module("c_proj", std::make_shared<Linear>(4 * width, width))) {}
 
 Tensor ClipMlp::forward(const Tensor& input) const {
-  const Tensor x = c_fc->forward(input);
-  return c_proj->forward(x * at::sigmoid(1.702 * x));
+  return c_proj->forward(gelu(c_fc->forward(input), Gelu::quick));
 }
 
 ClipBlock::ClipBlock(int64_t width, int64_t heads)

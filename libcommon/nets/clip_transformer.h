@@ -12,7 +12,7 @@
 
 namespace sr {
 
-/// Two linear layers, between them x * sigmoid(1.702 x).
+/// Two linear layers, the quick GELU between them.
 class ClipMlp : public torch::nn::Module {
  public:
   explicit ClipMlp(int64_t width);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/processor.h"
 #include "nets/fused_attention.h"
@@ -73,11 +74,20 @@ Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, in
                                      : fused_attention(inputs);
 }
 
-Mlp::Mlp(int64_t features, int64_t hidden)
-    : fc1(register_module("fc1", std::make_shared<Linear>(features, hidden))),
-      fc2(register_module("fc2", std::make_shared<Linear>(hidden, features))) {}
+Tensor causal_mask(int64_t tokens, const at::TensorOptions& options) {
+  return at::full({tokens, tokens}, -std::numeric_limits<double>::infinity(), options).triu_(1);
+}
 
-Tensor Mlp::forward(const Tensor& input) const { return fc2->forward(at::gelu(fc1->forward(input))); }
+Tensor gelu(const Tensor& input, Gelu kind) {
+  return kind == Gelu::quick ? input * at::sigmoid(1.702 * input) : at::gelu(input);
+}
+
+Mlp::Mlp(int64_t features, int64_t hidden, Gelu kind)
+    : fc1(register_module("fc1", std::make_shared<Linear>(features, hidden))),
+      fc2(register_module("fc2", std::make_shared<Linear>(hidden, features))),
+      kind_(kind) {}
+
+Tensor Mlp::forward(const Tensor& input) const { return fc2->forward(gelu(fc1->forward(input), kind_)); }
 
 MultiheadAttention::MultiheadAttention(int64_t features, int64_t heads)
     : in_proj_weight(register_parameter("in_proj_weight", torch::zeros({3 * features, features}))),

@@ -20,13 +20,24 @@ struct AttentionOptions {
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, int64_t heads,
                  const AttentionOptions& options = {});
 
-/// fc1, exact GELU, fc2 (timm's Mlp).
+/// [tokens,tokens]: 0 on and below the diagonal, -infinity above it, so that a token sees those before it and
+/// itself.
+Tensor causal_mask(int64_t tokens, const at::TensorOptions& options);
+
+/// Quick: x * sigmoid(1.702 x), as OpenAI's CLIP has it.
+enum class Gelu { exact, quick };
+Tensor gelu(const Tensor& input, Gelu kind);
+
+/// fc1, GELU, fc2 (timm's Mlp).
 class Mlp : public torch::nn::Module {
  public:
-  Mlp(int64_t features, int64_t hidden);
+  Mlp(int64_t features, int64_t hidden, Gelu kind = Gelu::exact);
   Tensor forward(const Tensor& input) const;
 
   std::shared_ptr<Linear> fc1, fc2;
+
+ private:
+  Gelu kind_;
 };
 
 /// torch.nn.MultiheadAttention with its names: `in_proj_weight` and `in_proj_bias` hold query, key and value,

@@ -3,7 +3,9 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <iterator>
 #include <limits>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/torch.h"
@@ -142,6 +144,13 @@ StateDict Case::parameters() const {
 
 fs::path Options::data_for(const fs::path& fixture) const {
   return data ? *data : (fs::absolute(fixture).parent_path() / "../../data").lexically_normal();
+}
+
+Tensor token_row(const std::string& numbers, int64_t length) {
+  std::istringstream stream(numbers);
+  std::vector<int64_t> tokens(std::istream_iterator<int64_t>(stream), {});
+  tokens.resize(length);
+  return torch::tensor(tokens);
 }
 
 // --- Report --------------------------------------------------------------------------------------

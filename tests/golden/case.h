@@ -51,6 +51,9 @@ class Case {
   mutable std::set<std::string> asked_;
 };
 
+/// The row of tokens (int64) that a table has as "49406 320 49407": zeros behind them, `length` in all.
+Tensor token_row(const std::string& numbers, int64_t length);
+
 /// Collects the comparisons of one case; the runner prints the worst.
 class Report {
  public:
@@ -129,5 +132,8 @@ void add_discriminator_handlers(Handlers& handlers);
 
 /// diffusion_unet.cpp: TimestepEmbedding, ResnetBlock2D ... UNet2DConditionModel, ControlNetModel
 void add_diffusion_unet_handlers(Handlers& handlers);
+/// diffusion_text.cpp: CLIPTextModel; tokenizer_sd2.tsv
+void add_diffusion_text_handlers(Handlers& handlers);
+void add_diffusion_text_files(FileHandlers& handlers);
 
 }  // namespace golden

@@ -57,10 +57,12 @@ class Runner {
     add_trainstep_handlers(handlers_);
     add_tagging_handlers(handlers_);
     add_diffusion_unet_handlers(handlers_);
+    add_diffusion_text_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);
     add_niqe_files(files_);
+    add_diffusion_text_files(files_);
   }
 
   Counts run() {

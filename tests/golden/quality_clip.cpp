@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fstream>
-#include <sstream>
 
 #include "case.h"
 #include "core/error.h"
@@ -261,17 +260,11 @@ std::string unescaped(const std::string& field) {
   return text;
 }
 
-Tensor token_row(const std::string& numbers) {
-  std::istringstream stream(numbers);
-  std::vector<int64_t> tokens(std::istream_iterator<int64_t>(stream), {});
-  tokens.resize(sr::ClipTokenizer::context_length);
-  return torch::tensor(tokens);
-}
-
 void check_row(const sr::ClipTokenizer& tokenizer, const std::string& line, Report& report) {
   const auto fields = sr::split(line, '\t');  // text, tags, n, tokens, tokens_no_ftfy
   const std::string text = unescaped(fields.at(0));
-  const Tensor expected = token_row(fields.at(4) == "=" ? fields.at(3) : fields.at(4));
+  const Tensor expected =
+      token_row(fields.at(4) == "=" ? fields.at(3) : fields.at(4), sr::ClipTokenizer::context_length);
   report.compare(fields.at(0), tokenizer.tokenize({text}, sr::ClipTokenizer::TooLong::cut)[0], expected, 0);
   if (fields.at(4) != "=") return;  // `n` counts what ftfy leaves
   const auto count = static_cast<double>(tokenizer.encode(text).size() + 2);

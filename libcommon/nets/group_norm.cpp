@@ -107,8 +107,26 @@ Tensor GroupNorm::normalise(Tensor fresh, bool relu) const {
 }
 
 Tensor GroupNorm::silu(const Tensor& map, at::ScalarType type) const {
-  const Tensor x = map.to(weight.scalar_type());
-  return at::silu(at::group_norm(x, groups_, weight, bias, epsilon_)).to(type);
+  return at::silu(normed(map, weight.scalar_type())).to(type);
+}
+
+Tensor GroupNorm::normed(const Tensor& map, at::ScalarType type) const {
+  return at::group_norm(map.to(weight.scalar_type()), groups_, weight, bias, epsilon_).to(type);
+}
+
+GroupStatistics GroupNorm::statistics(const Tensor& map) const {
+  const Tensor groups = map.to(weight.scalar_type()).unflatten(1, {groups_, map.size(1) / groups_});
+  const auto [variance, mean] = at::var_mean(groups, at::IntArrayRef{2, 3, 4}, /*unbiased=*/false);
+  return {.mean = mean, .variance = variance};
+}
+
+Tensor GroupNorm::normed_by(const GroupStatistics& given, const Tensor& map) const {
+  const int64_t size = map.size(1) / groups_;
+  const Tensor scale = (given.variance + epsilon_).rsqrt();
+  const Tensor factor = scale.repeat_interleave(size, 1) * weight;
+  const Tensor offset = bias - given.mean.repeat_interleave(size, 1) * factor;
+  const auto of_channels = [](const Tensor& values) { return values.unsqueeze(-1).unsqueeze(-1); };
+  return at::addcmul(of_channels(offset), map.to(weight.scalar_type()), of_channels(factor));
 }
 
 }  // namespace sr

@@ -7,6 +7,11 @@
 
 namespace sr {
 
+/// Mean and (biased) variance of every group of every image, each float32 [N,groups].
+struct GroupStatistics {
+  Tensor mean, variance;
+};
+
 /// torch.nn.GroupNorm: each image's channels are normalised in `groups` groups of neighbours. Where channels
 /// come last, on the CPU in float32 without gradients, by a loop of our own (LibTorch 1.13 takes 30 times as
 /// long for groups of 2 channels); else by LibTorch.
@@ -19,6 +24,12 @@ class GroupNorm : public torch::nn::Module {
   Tensor forward_relu(Tensor fresh) const { return normalise(std::move(fresh), true); }
   /// silu(norm(map)) in `type`, that of the convolution after it; `map` stays as it is.
   Tensor silu(const Tensor& map, at::ScalarType type) const;
+  /// The same without silu.
+  Tensor normed(const Tensor& map, at::ScalarType type) const;
+
+  GroupStatistics statistics(const Tensor& map) const;
+  /// norm(map) by statistics of something greater, of which the map is a tile; `map` stays as it is.
+  Tensor normed_by(const GroupStatistics& given, const Tensor& map) const;
 
   Tensor weight, bias;
 

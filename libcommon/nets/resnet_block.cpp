@@ -19,10 +19,17 @@ ResnetBlock::ResnetBlock(const ResnetBlockConfig& config)
 }
 
 Tensor ResnetBlock::forward(const Tensor& map, const Tensor& time) const {
-  Tensor x = conv1_->forward(norm1_->silu(map, conv1_->weight.scalar_type()));
-  if (time_emb_proj_) x = x + time_emb_proj_->forward(time).unsqueeze(-1).unsqueeze(-1);
-  x = conv2_->forward(norm2_->silu(x, conv2_->weight.scalar_type()));
-  return (conv_shortcut_ ? conv_shortcut_->forward(map).to(map.scalar_type()) : map) + x;
+  const Tensor inner = first(norm1_->silu(map, type()), time);
+  return across(map) + second(norm2_->silu(inner, type()));
+}
+
+Tensor ResnetBlock::first(const Tensor& normed, const Tensor& time) const {
+  const Tensor x = conv1_->forward(normed);
+  return time_emb_proj_ ? x + time_emb_proj_->forward(time).unsqueeze(-1).unsqueeze(-1) : x;
+}
+
+Tensor ResnetBlock::across(const Tensor& map) const {
+  return conv_shortcut_ ? conv_shortcut_->forward(map).to(map.scalar_type()) : map;
 }
 
 Downsample::Downsample(int64_t channels, bool padded_all_round)

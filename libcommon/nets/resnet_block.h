@@ -26,6 +26,16 @@ class ResnetBlock : public torch::nn::Module {
   /// block takes none.
   Tensor forward(const Tensor& map, const Tensor& time = {}) const;
 
+  // Its parts, for who takes the norms' statistics from elsewhere:
+  // forward(map, time) = across(map) + second(silu(norm2(first(silu(norm1(map)), time)))).
+  Tensor first(const Tensor& normed, const Tensor& time = {}) const;
+  Tensor second(const Tensor& normed) const { return conv2_->forward(normed); }
+  Tensor across(const Tensor& map) const;
+  const GroupNorm& norm1() const { return *norm1_; }
+  const GroupNorm& norm2() const { return *norm2_; }
+  /// That of the convolutions, for what the norms answer.
+  at::ScalarType type() const { return conv1_->weight.scalar_type(); }
+
  private:
   std::shared_ptr<GroupNorm> norm1_, norm2_;
   std::shared_ptr<Conv2d> conv1_, conv2_, conv_shortcut_;  ///< the last is null where in == out

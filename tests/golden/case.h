@@ -127,6 +127,11 @@ void add_image_files(FileHandlers& handlers);        // images.cpp: bicubic_x4.t
 void add_picture_files(
     FileHandlers& handlers);  // pictures.cpp: cases.json (whole pictures, real checkpoints)
 
+/// diffusion_vae.cpp: AutoencoderKL, its Attention and DiagonalGaussianDistribution, TiledVAE;
+/// tiled_vae_boxes.tsv
+void add_diffusion_vae_handlers(Handlers& handlers);
+void add_diffusion_vae_files(FileHandlers& handlers);
+
 /// discriminators.cpp: UNetDiscriminatorSN ... SeD_U, CLIP_Semantic_extractor, ResNet50
 void add_discriminator_handlers(Handlers& handlers);
 

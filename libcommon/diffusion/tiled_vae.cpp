@@ -34,11 +34,12 @@ class SharedStatistics {
 };
 
 /// The input at the size of a tile, the distribution of its values about as it was.
-Tensor shrunken(const Tensor& input, int64_t size) {
-  const double scale =
-      static_cast<double>(size) / static_cast<double>(std::max(input.size(2), input.size(3)));
-  const auto side = [&](int64_t axis) {
-    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(input.size(axis)) * scale));
+Tensor shrunken(const Tensor& input, const VaeTiling& tiling) {
+  const auto longest = static_cast<double>(std::max(input.size(2), input.size(3)));
+  const double scale = static_cast<double>(tiling.size) / longest;
+  const auto side = [&](int64_t axis) {  // not so thin that the network cannot shrink it any more
+    const auto scaled = static_cast<int64_t>(static_cast<double>(input.size(axis)) * scale);
+    return std::max(tiling.shrinks, scaled);
   };
   const Tensor small = at::_upsample_nearest_exact2d(input, {side(2), side(3)}, scale, scale);
   const auto spread = [](const Tensor& map) {
@@ -105,7 +106,7 @@ class TiledRun {
 
   /// All norms' at once, of a picture no larger than a tile.
   void estimate_statistics() {
-    VaeState state{.map = shrunken(input_, tiling_.size)};
+    VaeState state{.map = shrunken(input_, tiling_)};
     for (size_t step = 0; step < steps_.size(); ++step) {
       if (steps_[step].norm) statistics_[step] = steps_[step].norm->statistics(state.map);
       state = taken(step, state);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
+#include "core/error.h"
 #include "nets/fill_module.h"
 
 namespace sr {
@@ -78,6 +80,10 @@ AutoencoderKl::AutoencoderKl(const AutoencoderKlConfig& config)
 }
 
 DiagonalGaussian AutoencoderKl::encode(const Tensor& images, const Runner& run) const {
+  if (std::min(images.size(2), images.size(3)) < factor()) {
+    throw Error(fmt::format("the autoencoder takes pictures of {0}x{0} pixels and more, not {1}x{2}",
+                            factor(), images.size(3), images.size(2)));
+  }
   return DiagonalGaussian(in_own_type(*quant_conv_, run(encoder_->steps(), images)));
 }
 

@@ -51,7 +51,7 @@ class AutoencoderKl : public torch::nn::Module {
   /// Throws Error where numbers don't go together.
   explicit AutoencoderKl(const AutoencoderKlConfig& config);
   /// Pictures [N,in_channels,H,W] in [-1,1] -> latents of H / factor rows and W / factor columns, rounded
-  /// down.
+  /// down. Throws Error for pictures that come to none.
   DiagonalGaussian encode(const Tensor& images, const Runner& run = run_steps) const;
   /// Latents [N,latents,h,w] -> pictures [N,out_channels,factor h,factor w], about [-1,1], float32.
   Tensor decode(const Tensor& latents, const Runner& run = run_steps) const;

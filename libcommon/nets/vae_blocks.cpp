@@ -26,10 +26,13 @@ void add_resnet(VaeSteps& steps, const ResnetBlock& block) {
 }  // namespace
 
 VaeState VaeStep::run(const VaeState& state, const GroupStatistics* given) const {
-  if (!norm) return rest(state, state.map);
-  if (!given) return rest(state, silu ? norm->silu(state.map, type) : norm->normed(state.map, type));
-  const Tensor normed = norm->normed_by(*given, state.map);
-  return rest(state, (silu ? at::silu(normed) : normed).to(type));
+  return rest(state, norm ? normed(state.map, given) : state.map);
+}
+
+Tensor VaeStep::normed(const Tensor& map, const GroupStatistics* given) const {
+  if (!given) return silu ? norm->silu(map, type) : norm->normed(map, type);
+  const Tensor x = norm->normed_by(*given, map);
+  return (silu ? at::silu(x) : x).to(type);
 }
 
 VaeStep step_of(std::function<Tensor(const Tensor&)> part) {

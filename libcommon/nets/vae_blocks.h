@@ -31,6 +31,7 @@ struct VaeStep {
 
   /// By the map's own statistics, or those `given` of the picture that it is a tile of.
   VaeState run(const VaeState& state, const GroupStatistics* given = nullptr) const;
+  Tensor normed(const Tensor& map, const GroupStatistics* given) const;
 };
 
 /// To be used while the network lives and its weights keep their type.

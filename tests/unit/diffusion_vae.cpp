@@ -140,7 +140,8 @@ TEST_CASE("group norm: by its own statistics it is itself") {
 
 TEST_CASE("VAE tiles: outputs make up the whole") {
   for (const auto& tiling : {encoder_tiling(64, 8), decoder_tiling(13, 8), decoder_tiling(5, 2)}) {
-    for (const auto& [height, width] : {std::pair{20, 500}, std::pair{333, 129}, std::pair{97, 131}}) {
+    for (const auto& size : {std::pair{20, 500}, std::pair{333, 129}, std::pair{97, 131}}) {
+      const int64_t height = size.first, width = size.second;
       CAPTURE(height);
       CAPTURE(tiling.size);
       Tensor covered = at::zeros({1, 1, tiling.scaled(height), tiling.scaled(width)});

@@ -104,4 +104,6 @@ void quantise(const Tensor& planes, const Tensor& bytes) {
   });
 }
 
+Tensor rounded_to_8_bits(const Tensor& image) { return (image * 255).round_().clamp_(0, 255).div_(255); }
+
 }  // namespace sr

@@ -24,6 +24,9 @@ void samples_from_row(const Tensor& strip, int64_t row, Depth depth, void* sampl
 /// float32 [planes,n,width] -> uint8 of the same shape, clamped and rounded; any strides. In parallel.
 void quantise(const Tensor& planes, const Tensor& bytes);
 
+/// float32 in [0,1], clamped and rounded (halves to even) to the 8-bit grid, as a picture file would keep it.
+Tensor rounded_to_8_bits(const Tensor& image);
+
 /// Bytes of one sample.
 size_t bytes_of(Depth depth);
 

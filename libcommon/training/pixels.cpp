@@ -46,6 +46,4 @@ Tensor planes_of(const Pixels& pixels, const Rectangle& part) {
   return planes;
 }
 
-Tensor rounded_to_8_bits(const Tensor& image) { return (image * 255).round_().clamp_(0, 255).div_(255); }
-
 }  // namespace sr

@@ -38,7 +38,4 @@ Pixels decode_pixels(const fs::path& file);
 /// Part of a picture as float32 [3,height,width] in [0,1]. Throws Error where it reaches beyond the picture.
 Tensor planes_of(const Pixels& pixels, const Rectangle& part);
 
-/// float32 in [0,1], clamped and rounded to the 8-bit grid, as a picture file would keep it.
-Tensor rounded_to_8_bits(const Tensor& image);
-
 }  // namespace sr

@@ -7,6 +7,7 @@
 #include "degrade/apply.h"
 #include "degrade/draw.h"
 #include "degrade/interpolate.h"
+#include "image/samples.h"
 #include "image/vips.h"
 #include "training/augmentation.h"
 #include "training/picture_files.h"

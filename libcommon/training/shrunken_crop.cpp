@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "image/samples.h"
 
 namespace sr {
 namespace {

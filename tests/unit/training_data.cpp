@@ -1,6 +1,7 @@
 // Training data: plans, crops, caches, batches.
 
 #include "degrade/interpolate.h"
+#include "image/samples.h"
 #include "image/vips.h"
 #include "training/augmentation.h"
 #include "training/batch_source.h"

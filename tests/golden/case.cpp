@@ -1,13 +1,16 @@
 #include "case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fstream>
 #include <iterator>
 #include <limits>
 #include <sstream>
 
 #include "core/error.h"
+#include "core/records.h"
 #include "core/torch.h"
 #include "weights/safetensors.h"
 
@@ -140,6 +143,22 @@ StateDict Case::parameters() const {
     }
   }
   return parameters;
+}
+
+std::vector<Row> read_table(const fs::path& path) {
+  std::ifstream in(path.string());
+  std::vector<Row> rows;
+  std::vector<std::string> names;
+  for (std::string line; std::getline(in, line);) {
+    const std::vector<std::string> fields = sr::tsv_fields(line);
+    if (names.empty()) {
+      names = fields;
+      continue;
+    }
+    Row& row = rows.emplace_back();
+    for (std::size_t i = 0; i < std::min(names.size(), fields.size()); ++i) row[names[i]] = fields[i];
+  }
+  return rows;
 }
 
 fs::path Options::data_for(const fs::path& fixture) const {

@@ -96,6 +96,10 @@ class Report {
 using Handler = std::function<void(const Case&, Report&)>;
 using Handlers = std::map<std::string, Handler>;
 
+/// A table's rows, each by the names in the first.
+using Row = std::map<std::string, std::string>;
+std::vector<Row> read_table(const fs::path& path);
+
 struct Options {
   std::optional<fs::path> data;  ///< `--data`: where the benchmark pictures and real checkpoints are
   /// That folder, or the one that stands beside the fixtures: <fixture's folder>/../../data.
@@ -120,6 +124,8 @@ void add_correlation_handlers(Handlers& handlers);   // quality_correlation.cpp:
 void add_loss_handlers(Handlers& handlers);          // losses.cpp: PixelLoss ... LDL, VGGFeatures
 void add_trainstep_handlers(Handlers& handlers);     // trainstep.cpp: TrainStep
 void add_tagging_handlers(Handlers& handlers);       // tagging.cpp: RAMLora, LoRA, RAMPreprocess, DAPELoss
+void add_sampling_handlers(Handlers& handlers);      // diffusion_sampling.cpp: DDPMScheduler ... PILResize
+void add_sampling_files(FileHandlers& handlers);     // diffusion_sampling.cpp: latent_tiles, sizes, prompts
 void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
 void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
 void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula

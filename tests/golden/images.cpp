@@ -1,12 +1,10 @@
 // Cases of the numeric half of `image` and of PSNR and SSIM. Tolerances: ../shared/golden/metrics/README.md.
 
 #include <fmt/format.h>
-#include <fstream>
 #include <regex>
 
 #include "case.h"
 #include "core/error.h"
-#include "core/records.h"
 #include "image/colour.h"
 #include "image/decode.h"
 #include "image/resize.h"
@@ -130,24 +128,6 @@ void check_formula(const Case& recorded, Report& report) {
 }
 
 // --- bicubic_x4.tsv ------------------------------------------------------------------------------
-
-using Row = std::map<std::string, std::string>;
-
-std::vector<Row> read_table(const fs::path& path) {
-  std::ifstream in(path.string());
-  std::vector<Row> rows;
-  std::vector<std::string> names;
-  for (std::string line; std::getline(in, line);) {
-    const std::vector<std::string> fields = sr::tsv_fields(line);
-    if (names.empty()) {
-      names = fields;
-      continue;
-    }
-    Row& row = rows.emplace_back();
-    for (std::size_t i = 0; i < std::min(names.size(), fields.size()); ++i) row[names[i]] = fields[i];
-  }
-  return rows;
-}
 
 /// [C,H,W], 0..255.
 Tensor read_picture(const fs::path& path) { return quantised(sr::decode(sr::open_picture(path)).mul(255)); }

@@ -2,11 +2,9 @@
 // ../shared/golden/metrics/README.md.
 
 #include <fmt/format.h>
-#include <fstream>
 
 #include "case.h"
 #include "core/error.h"
-#include "core/records.h"
 #include "image/colour.h"
 #include "image/decode.h"
 #include "quality/ilniqe.h"
@@ -106,23 +104,6 @@ void check_ilniqe(const Case& recorded, Report& report) {
 }
 
 // --- tables --------------------------------------------------------------------------------------
-
-/// A table's rows, each by the names in the first.
-std::vector<std::map<std::string, std::string>> read_table(const fs::path& path) {
-  std::ifstream in(path.string());
-  std::vector<std::map<std::string, std::string>> rows;
-  std::vector<std::string> names;
-  for (std::string line; std::getline(in, line);) {
-    const std::vector<std::string> fields = sr::tsv_fields(line);
-    if (names.empty()) {
-      names = fields;
-      continue;
-    }
-    auto& row = rows.emplace_back();
-    for (std::size_t i = 0; i < std::min(names.size(), fields.size()); ++i) row[names[i]] = fields[i];
-  }
-  return rows;
-}
 
 using Score = std::function<double(const Tensor&)>;
 

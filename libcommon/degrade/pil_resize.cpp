@@ -18,6 +18,12 @@ double sinc(double x) {
 constexpr double kLobes = 3;
 double lanczos(double x) { return std::abs(x) < kLobes ? sinc(x) * sinc(x / kLobes) : 0; }
 
+double cubic(double x) {
+  x = std::abs(x);
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0;
+}
+
 double triangle(double x) { return std::max(1 - std::abs(x), 0.0); }
 
 struct Filter {
@@ -73,6 +79,10 @@ Tensor resized_by(const Filter& filter, const Tensor& images, std::int64_t heigh
 
 Tensor pil_lanczos(const Tensor& images, std::int64_t height, std::int64_t width) {
   return resized_by({lanczos, kLobes}, images, height, width);
+}
+
+Tensor pil_bicubic(const Tensor& images, std::int64_t height, std::int64_t width) {
+  return resized_by({cubic, 2}, images, height, width);
 }
 
 Tensor pil_bilinear(const Tensor& images, std::int64_t height, std::int64_t width) {

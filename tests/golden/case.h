@@ -124,8 +124,6 @@ void add_correlation_handlers(Handlers& handlers);   // quality_correlation.cpp:
 void add_loss_handlers(Handlers& handlers);          // losses.cpp: PixelLoss ... LDL, VGGFeatures
 void add_trainstep_handlers(Handlers& handlers);     // trainstep.cpp: TrainStep
 void add_tagging_handlers(Handlers& handlers);       // tagging.cpp: RAMLora, LoRA, RAMPreprocess, DAPELoss
-void add_sampling_handlers(Handlers& handlers);      // diffusion_sampling.cpp: DDPMScheduler ... PILResize
-void add_sampling_files(FileHandlers& handlers);     // diffusion_sampling.cpp: latent_tiles, sizes, prompts
 void add_clip_files(FileHandlers& handlers);         // quality_clip.cpp: clip_tokenizer.tsv
 void add_niqe_files(FileHandlers& handlers);         // quality_niqe.cpp: niqe, ilniqe, calibration*.tsv
 void add_image_handlers(Handlers& handlers);         // images.cpp: imresize, colour, psnr_ssim, formula
@@ -143,6 +141,10 @@ void add_discriminator_handlers(Handlers& handlers);
 
 /// diffusion_unet.cpp: TimestepEmbedding, ResnetBlock2D ... UNet2DConditionModel, ControlNetModel
 void add_diffusion_unet_handlers(Handlers& handlers);
+/// diffusion_sampling.cpp: DDPMScheduler ... PILResize; latent_tiles, sizes, prompts.tsv
+void add_diffusion_sampling_handlers(Handlers& handlers);
+void add_diffusion_sampling_files(FileHandlers& handlers);
+
 /// diffusion_text.cpp: CLIPTextModel; tokenizer_sd2.tsv
 void add_diffusion_text_handlers(Handlers& handlers);
 void add_diffusion_text_files(FileHandlers& handlers);

@@ -59,12 +59,14 @@ class Runner {
     add_diffusion_unet_handlers(handlers_);
     add_diffusion_text_handlers(handlers_);
     add_diffusion_vae_handlers(handlers_);
+    add_diffusion_sampling_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);
     add_niqe_files(files_);
     add_diffusion_text_files(files_);
     add_diffusion_vae_files(files_);
+    add_diffusion_sampling_files(files_);
   }
 
   Counts run() {

@@ -1,5 +1,6 @@
 #include "diffusion/colour_fix.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -15,7 +16,7 @@ struct Moments {
 };
 
 Moments moments(const Tensor& channel) {
-  return {channel.mean(), channel.flatten().var(/*dim=*/0, /*unbiased=*/true).add(kEpsilon).sqrt()};
+  return {channel.mean(), channel.var(/*unbiased=*/true).add(kEpsilon).sqrt()};
 }
 
 Tensor adain(const Tensor& channel, const Tensor& reference) {
@@ -25,11 +26,13 @@ Tensor adain(const Tensor& channel, const Tensor& reference) {
 
 /// Weights 1/4, 1/2, 1/4 at -radius, 0, radius along `dim`; edges are repeated.
 Tensor blurred_along(const Tensor& channel, int64_t dim, int64_t radius) {
-  const int64_t length = channel.size(dim);
-  const Tensor places = at::arange(length, channel.options().dtype(at::kLong));
-  const Tensor before = channel.index_select(dim, (places - radius).clamp_min_(0));
-  const Tensor after = channel.index_select(dim, (places + radius).clamp_max_(length - 1));
-  return (before + after).mul_(0.25).add_(channel, 0.5);
+  const int64_t length = channel.size(dim), beyond = std::min(radius, length), within = length - beyond;
+  const Tensor blurred = channel * 0.5;
+  blurred.narrow(dim, beyond, within).add_(channel.narrow(dim, 0, within), 0.25);
+  blurred.narrow(dim, 0, within).add_(channel.narrow(dim, beyond, within), 0.25);
+  blurred.narrow(dim, 0, beyond).add_(channel.narrow(dim, 0, 1), 0.25);
+  blurred.narrow(dim, within, beyond).add_(channel.narrow(dim, length - 1, 1), 0.25);
+  return blurred;
 }
 
 /// What is left after all levels: blurs of radius 1, 2, 4, 8, 16.
@@ -55,7 +58,7 @@ Tensor fixed_channel(const Tensor& channel, const Tensor& reference, ColourFix f
   switch (fix) {
     case ColourFix::adain: return adain(channel, reference);
     // The detail of all levels together is what the last level's blur has lost.
-    case ColourFix::wavelet: return channel - low_frequencies(channel) + low_frequencies(reference);
+    case ColourFix::wavelet: return (channel - low_frequencies(channel)).add_(low_frequencies(reference));
     case ColourFix::none: break;
   }
   return channel;
@@ -69,7 +72,7 @@ Tensor colour_fixed(const Tensor& picture, const Tensor& reference, ColourFix fi
   Tensor fixed = at::empty_like(picture);
   for (int64_t c = 0; c < picture.size(1); ++c) {
     const Tensor channel = fixed_channel(picture[0][c], reference[0][c], fix);
-    fixed[0][c].copy_(channel.clamp(0, 1).mul_(255).floor_().div_(255));
+    fixed[0][c].copy_(channel).clamp_(0, 1).mul_(255).floor_().div_(255);
   }
   return fixed;
 }

@@ -165,6 +165,12 @@ fs::path Options::data_for(const fs::path& fixture) const {
   return data ? *data : (fs::absolute(fixture).parent_path() / "../../data").lexically_normal();
 }
 
+StateDict below(const StateDict& tensors, const std::string& prefix) {
+  StateDict found;
+  for (const std::string& name : names_after(tensors, prefix)) found[name] = tensors.at(prefix + name);
+  return found;
+}
+
 Tensor token_row(const std::string& numbers, int64_t length) {
   std::istringstream stream(numbers);
   std::vector<int64_t> tokens(std::istream_iterator<int64_t>(stream), {});

@@ -51,6 +51,9 @@ class Case {
   mutable std::set<std::string> asked_;
 };
 
+/// What is called "prefix...", without its prefix.
+StateDict below(const StateDict& tensors, const std::string& prefix);
+
 /// The row of tokens (int64) that a table has as "49406 320 49407": zeros behind them, `length` in all.
 Tensor token_row(const std::string& numbers, int64_t length);
 
@@ -141,9 +144,13 @@ void add_discriminator_handlers(Handlers& handlers);
 
 /// diffusion_unet.cpp: TimestepEmbedding, ResnetBlock2D ... UNet2DConditionModel, ControlNetModel
 void add_diffusion_unet_handlers(Handlers& handlers);
+
 /// diffusion_sampling.cpp: DDPMScheduler ... PILResize; latent_tiles, sizes, prompts.tsv
 void add_diffusion_sampling_handlers(Handlers& handlers);
 void add_diffusion_sampling_files(FileHandlers& handlers);
+
+/// diffusion_pipeline.cpp: SeeSRPipeline
+void add_diffusion_pipeline_handlers(Handlers& handlers);
 
 /// diffusion_text.cpp: CLIPTextModel; tokenizer_sd2.tsv
 void add_diffusion_text_handlers(Handlers& handlers);

@@ -21,15 +21,6 @@ Tensor in_if_any(const Case& recorded, const std::string& name) {
   return recorded.has("in." + name) ? recorded.in(name) : Tensor();
 }
 
-/// What is called "prefix..." without its prefix.
-StateDict below(const StateDict& tensors, const std::string& prefix) {
-  StateDict found;
-  for (const auto& [key, tensor] : tensors) {
-    if (key.starts_with(prefix)) found[key.substr(prefix.size())] = tensor;
-  }
-  return found;
-}
-
 /// A module with the case's parameters of this prefix.
 template <class Module, class... Arguments>
 std::shared_ptr<Module> filled(const Case& recorded, const std::string& prefix,

@@ -19,15 +19,6 @@ namespace {
 using Json = nlohmann::json;
 using Target = sr::GanLoss::Target;
 
-/// The recorded parameters of one of the networks.
-StateDict below(const StateDict& all, const std::string& prefix) {
-  StateDict found;
-  for (const auto& [key, tensor] : all) {
-    if (key.starts_with(prefix)) found[key.substr(prefix.size())] = tensor;
-  }
-  return found;
-}
-
 sr::RRDBNetConfig generator_config(const Json& json) {
   auto config = sr::RRDBNetConfig::basicsr(json.at("scale"));
   config.features = json.at("num_feat");

@@ -27,7 +27,7 @@ Tensor adain(const Tensor& channel, const Tensor& reference) {
 /// Weights 1/4, 1/2, 1/4 at -radius, 0, radius along `dim`; edges are repeated.
 Tensor blurred_along(const Tensor& channel, int64_t dim, int64_t radius) {
   const int64_t length = channel.size(dim), beyond = std::min(radius, length), within = length - beyond;
-  const Tensor blurred = channel * 0.5;
+  Tensor blurred = channel * 0.5;
   blurred.narrow(dim, beyond, within).add_(channel.narrow(dim, 0, within), 0.25);
   blurred.narrow(dim, 0, within).add_(channel.narrow(dim, beyond, within), 0.25);
   blurred.narrow(dim, 0, beyond).add_(channel.narrow(dim, 0, 1), 0.25);

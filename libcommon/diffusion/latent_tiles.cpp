@@ -57,7 +57,7 @@ Tensor LatentTiles::part(const Tensor& map, const LatentTile& tile, int64_t scal
 }
 
 Tensor LatentTiles::weight_sum(const Tensor& weights) const {
-  const Tensor sum = at::zeros({1, 1, height_, width_}, weights.options().dtype(at::kFloat));
+  Tensor sum = at::zeros({1, 1, height_, width_}, weights.options().dtype(at::kFloat));
   for (const LatentTile& tile : tiles_) part(sum, tile).add_(weights);
   return sum;
 }

@@ -51,7 +51,7 @@ class TiledPrediction {
   Tensor operator()(const Tensor& latents, int64_t timestep, const std::function<void()>& advanced) const {
     return tiles_.stitched([&](size_t i) {
       check_interrupted();
-      const Tensor prediction = shown_[i](tiles_.part(latents, tiles_.tiles()[i]), timestep);
+      Tensor prediction = shown_[i](tiles_.part(latents, tiles_.tiles()[i]), timestep);
       advanced();
       return prediction;
     });
@@ -68,7 +68,7 @@ class TiledPrediction {
 
 NoiseSource named_noise(std::uint64_t seed, const std::string& item) {
   return [seed, item](const std::string& purpose, at::IntArrayRef shape) {
-    const Tensor values = at::empty(shape, at::kFloat);
+    Tensor values = at::empty(shape, at::kFloat);
     RandomStream(seed, item, "diffusion " + purpose).fill_normal(values);
     return values;
   };
@@ -104,7 +104,7 @@ Tensor SeesrSampler::run(const Tensor& picture, const SeesrNetworks& networks, c
 
 Tensor SeesrSampler::start_latents(const Tensor& picture, const SeesrNetworks& networks,
                                    const NoiseSource& noise) const {
-  const Tensor start = noise_for(picture, noise, "latents");
+  Tensor start = noise_for(picture, noise, "latents");
   if (options_.start == SeesrOptions::Start::noise) return start;
   const Tensor encoded = networks.encode(picture * 2 - 1, noise_for(picture, noise, "vae")).to(at::kFloat);
   check_finite(encoded, "the encoded picture");

@@ -17,7 +17,7 @@ using namespace sr::testing;
 namespace {
 
 Tensor normal(at::IntArrayRef shape, const std::string& purpose) {
-  const Tensor values = at::empty(shape, at::kFloat);
+  Tensor values = at::empty(shape, at::kFloat);
   RandomStream(1, "diffusion", purpose).fill_normal(values);
   return values;
 }
@@ -272,7 +272,7 @@ TEST_CASE("what isn't finite is told with its step") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   networks.show = [&](const Tensor& shown) -> NoisePrediction {
     return [&, predict = toy.networks().show(shown)](const Tensor& latents, int64_t timestep) {
-      const Tensor prediction = predict(latents, timestep);
+      Tensor prediction = predict(latents, timestep);
       if (timestep == 501) prediction[1][3][7][15] = nan;
       return prediction;
     };

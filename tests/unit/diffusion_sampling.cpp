@@ -146,7 +146,7 @@ TEST_CASE("tiles cover the latents, thin ones too, and mix what agrees to itself
     CHECK(tiles.tiles().size() == count);
     CHECK(near(mixed, map, 1e-5));
   };
-  covers(40, 50, {.size = 16, .overlap = 4}, 3 * 4);
+  covers(40, 50, {.size = 16, .overlap = 4}, 12);
   covers(96, 96, {}, 1);
   covers(20, 500, {}, 31);
   covers(32, 320, {.size = 96, .overlap = 32}, 19);  // tiles of 32, which such an overlap would never leave

@@ -1,15 +1,30 @@
 #include "nets/layers.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
+#include <new>
 
 #include "core/autocast.h"
 #include "core/error.h"
 #include "nets/winograd_training.h"
 
 namespace sr {
+namespace {
+
+/// Zeros that take no memory until they are written or, being replaced by a checkpoint's, never: LibTorch
+/// writes its own, which takes as long as reading the checkpoint.
+Tensor untouched_zeros(at::IntArrayRef shape) {
+  const auto count = static_cast<size_t>(std::max<int64_t>(1, c10::multiply_integers(shape)));
+  void* const zeros = std::calloc(count, sizeof(float));
+  if (zeros == nullptr) throw std::bad_alloc();
+  return at::from_blob(zeros, shape, std::free, at::kFloat);
+}
+
+}  // namespace
 
 void WeightLayer::register_weights(at::IntArrayRef shape, int64_t outputs, bool with_bias) {
-  weight = register_parameter("weight", torch::zeros(shape));
+  weight = register_parameter("weight", untouched_zeros(shape));
   if (with_bias) bias = register_parameter("bias", torch::zeros({outputs}));
 }
 

@@ -38,8 +38,9 @@ UnetBlock::UnetBlock(const UnetBlockConfig& config) {
 BlockMemory UnetBlock::remember(const Tensor& text, const Tensor& image_tokens) const {
   BlockMemory memory;
   for (const Layer& layer : layers_) {
-    memory.push_back({.text = layer.text ? layer.text->remember(text) : Memory{},
-                      .image = layer.image ? layer.image->remember(image_tokens) : Memory{}});
+    memory.push_back(
+        {.text = layer.text ? layer.text->remember(text) : Memory{},
+         .image = layer.image && image_tokens.defined() ? layer.image->remember(image_tokens) : Memory{}});
   }
   return memory;
 }
@@ -47,7 +48,7 @@ BlockMemory UnetBlock::remember(const Tensor& text, const Tensor& image_tokens) 
 Tensor UnetBlock::Layer::forward(const Tensor& map, const Tensor& time, const LayerMemory& memory) const {
   Tensor x = resnet->forward(map, time);
   if (text) x = text->forward(x, memory.text);
-  if (image) x = image->forward(x, memory.image);
+  if (image && memory.image.key.defined()) x = image->forward(x, memory.image);
   return x;
 }
 
@@ -60,8 +61,8 @@ Tensor UnetBlock::run(size_t index, const Tensor& map, const Tensor& time, const
   }
   const auto part = [layer](const std::vector<Tensor>& in) {
     return layer.forward(in[0], in[1],
-                         {.text = layer.text ? Memory{in[2], in[3]} : Memory{},
-                          .image = layer.image ? Memory{in[4], in[5]} : Memory{}});
+                         {.text = in.size() > 2 ? Memory{in[2], in[3]} : Memory{},
+                          .image = in.size() > 4 ? Memory{in[4], in[5]} : Memory{}});
   };
   return recomputed(part, inputs);
 }

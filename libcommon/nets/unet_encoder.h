@@ -28,7 +28,8 @@ struct UnetMaps {
 
 class UnetEncoder : public torch::nn::Module {
  public:
-  /// Text [N,S,text_features]; image tokens [N,S',image_features], undefined where the network looks at none.
+  /// Text [N,S,text_features]; image tokens [N,S',image_features]; undefined: layers that look at them are
+  /// passed over.
   /// Where N is 1 the conditions serve batches of any size. Where the network learns, to be made anew for
   /// every step.
   virtual UnetConditions prepare(const Tensor& text, const Tensor& image_tokens) const;

@@ -81,9 +81,17 @@ class Counting {
 
 }  // namespace
 
-int64_t count_parameters(const Network& network) {
+int64_t count_parameters(const torch::nn::Module& network) {
   int64_t total = 0;
   for (const auto& parameter : network.parameters()) total += parameter.numel();
+  return total;
+}
+
+int64_t count_multiply_adds(const std::function<void()>& work) {
+  const at::NoGradGuard no_grad;
+  int64_t total = 0;
+  const Counting counting(total);
+  work();
   return total;
 }
 
@@ -94,11 +102,7 @@ int64_t count_multiply_adds(Network& network, int64_t height, int64_t width) {
   const Tensor image =
       at::zeros({1, shape.in_channels, rounded_up(height, shape.multiple), rounded_up(width, shape.multiple)},
                 at::TensorOptions().device(device));
-  const at::NoGradGuard no_grad;
-  int64_t total = 0;
-  const Counting counting(total);
-  network.forward(image);
-  return total;
+  return count_multiply_adds([&] { network.forward(image); });
 }
 
 NetworkSummary summarise(Network& network, int64_t height, int64_t width) {

@@ -15,7 +15,10 @@ struct NetworkSummary {
 };
 
 /// Numbers that are learnt.
-int64_t count_parameters(const Network& network);
+int64_t count_parameters(const torch::nn::Module& network);
+
+/// Multiply-adds of the convolutions and matrix products that this thread asks for in `work`.
+int64_t count_multiply_adds(const std::function<void()>& work);
 
 /// Multiply-adds of one forward pass over an image of height x width (input pixels; rounded up to the
 /// network's `multiple`). Runs that pass and counts the convolutions and matrix products in it, whatever the

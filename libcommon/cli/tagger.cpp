@@ -51,8 +51,8 @@ void add_tagger_options(Program& program, TaggerOptions& options) {
   constexpr auto* group = "Model";
   auto& app = program.app();
   app.add_option("-m,--model", options.model,
-                 "ram, dape (RAM that knows degraded images), or a checkpoint file of either kind, as "
-                 "downloaded; one of DAPE is laid over the catalogue's ram")
+                 "dape (RAM that knows degraded images; the default), ram, or a checkpoint file of either "
+                 "kind, as downloaded; one of DAPE is laid over the catalogue's ram")
       ->type_name("NAME|FILE")
       ->group(group);
   add_weights_option(program, options.weights);

@@ -13,8 +13,8 @@
 namespace sr {
 
 struct TaggerOptions {
-  std::string model = "ram";  ///< a name of the catalogue or a file: RAM, or DAPE to lay over RAM
-  std::string weights;        ///< a folder searched first
+  std::string model = "dape";  ///< a name of the catalogue or a file: RAM, or DAPE to lay over RAM
+  std::string weights;         ///< a folder searched first
   std::string language = "en";
   int batch = 4;  ///< images in one forward pass
   ComputeOptions compute;

@@ -1,0 +1,69 @@
+#include "diffusion/seesr_costs.h"
+
+#include "nets/summary.h"
+
+namespace sr {
+namespace {
+
+/// What `count(height, width)` says of three sizes tells the polynomial.
+AreaCost fitted(const std::function<int64_t(int64_t, int64_t)>& count) {
+  constexpr int64_t side = 8;
+  constexpr double n = side * side;
+  const auto once = static_cast<double>(count(side, side));
+  const auto twice = static_cast<double>(count(side, 2 * side));
+  const auto four_times = static_cast<double>(count(2 * side, 2 * side));
+  const double first = (twice - once) / n, second = (four_times - twice) / (2 * n);  // b + 3 n c, b + 6 n c
+  AreaCost cost;
+  cost.square = (second - first) / (3 * n);
+  cost.linear = first - 3 * n * cost.square;
+  cost.fixed = once - n * (cost.linear + n * cost.square);
+  return cost;
+}
+
+/// Of the networks with texts and tokens shown to them already.
+AreaCost prediction_cost(const SeesrOutlines& outlines) {
+  const auto& text = outlines.unet->config().encoder.text_features;
+  const auto& seen = outlines.unet->config().encoder.image_features;
+  const at::NoGradGuard no_grad;
+  const Tensor prompt = at::zeros({1, SdTokenizer::context_length, text});
+  const Tensor tokens = seen > 0 ? at::zeros({1, 145, seen}) : Tensor();
+  const auto sees = outlines.unet->prepare(prompt, tokens);
+  const auto controlnet_sees = outlines.controlnet->prepare(prompt, tokens);
+  return fitted([&](int64_t height, int64_t width) {
+    const Tensor latents = at::zeros({1, outlines.unet->config().encoder.in_channels, height, width});
+    const Tensor picture = at::zeros({1, 3, 8 * height, 8 * width}), time = at::zeros({1}, at::kLong);
+    const Tensor embedded = outlines.controlnet->embed(picture);
+    return count_multiply_adds([&] {
+      const auto added = outlines.controlnet->forward(latents, time, controlnet_sees, embedded);
+      outlines.unet->forward(latents, time, sees, added);
+    });
+  });
+}
+
+}  // namespace
+
+SeesrCosts seesr_costs(const SeesrOutlines& outlines) {
+  const auto& vae = *outlines.vae;
+  const int64_t factor = vae.factor();
+  const auto encode = [&](int64_t height, int64_t width) {
+    const Tensor picture = at::zeros({1, vae.config().in_channels, factor * height, factor * width});
+    return count_multiply_adds([&] { vae.encode(picture); });
+  };
+  const auto decode = [&](int64_t height, int64_t width) {
+    const Tensor latents = at::zeros({1, vae.config().latents, height, width});
+    return count_multiply_adds([&] { vae.decode(latents); });
+  };
+  return {.prediction = prediction_cost(outlines), .encode = fitted(encode), .decode = fitted(decode)};
+}
+
+double seesr_memory(const SeesrOutlines& outlines, int64_t value_bytes, int64_t prompts, int64_t tile_latents,
+                    int64_t vae_latents) {
+  constexpr double per_latent = 48e3, per_decoded_latent = 400e3;  // measured at full size on a CPU
+  const int64_t values = count_parameters(*outlines.unet) + count_parameters(*outlines.controlnet) +
+                         count_parameters(*outlines.vae);
+  const double predicting = per_latent * static_cast<double>(prompts * tile_latents);
+  const double decoding = per_decoded_latent * static_cast<double>(vae_latents);
+  return static_cast<double>(values * value_bytes) + std::max(predicting, decoding);
+}
+
+}  // namespace sr

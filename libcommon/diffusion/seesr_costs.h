@@ -1,0 +1,32 @@
+#pragma once
+// What SeeSR costs: multiply-adds and memory, by the size of what it works on.
+
+#include "diffusion/seesr_folders.h"
+
+namespace sr {
+
+/// Multiply-adds of a network that convolves and attends: a + b n + c n^2 of n places.
+struct AreaCost {
+  double fixed = 0, linear = 0, square = 0;
+
+  double at(int64_t places) const {
+    const auto n = static_cast<double>(places);
+    return fixed + n * (linear + n * square);
+  }
+};
+
+struct SeesrCosts {
+  AreaCost prediction;      ///< of the ControlNet and the U-Net for one prompt, by latents
+  AreaCost encode, decode;  ///< of the autoencoder, by latents
+};
+
+/// By counting what the networks do of three small sizes, which takes some seconds at full size. Exact where
+/// sides of latents are multiples of 8.
+SeesrCosts seesr_costs(const SeesrOutlines& outlines);
+
+/// About how many bytes the sampler needs beside the picture: weights of `value_bytes` a number, and what the
+/// networks hold of a tile of latents and of what the autoencoder does at once.
+double seesr_memory(const SeesrOutlines& outlines, int64_t value_bytes, int64_t prompts, int64_t tile_latents,
+                    int64_t vae_latents);
+
+}  // namespace sr

@@ -9,6 +9,7 @@ namespace sr {
 namespace {
 
 constexpr auto* kExtension = ".safetensors";
+constexpr auto* kTensor = "image_embeds";
 
 bool names_file(const std::string& output) {
   return fs::path(output).extension() == kExtension && !is_folder(output);
@@ -41,16 +42,30 @@ std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string&
           fmt::format("--embeds: several pictures need a folder, and {} is a file", printable(output)));
     targets.assign(inputs.files.size(), output);
   } else {
-    for (const auto& input : inputs.files)
-      targets.push_back((fs::path(output) / input.relative).replace_extension(kExtension));
+    for (const auto& input : inputs.files) targets.push_back(embedding_of(input, output));
   }
   check_distinct(inputs.files, targets);
   for (const auto& target : targets) make_folder(target.parent_path());
   return targets;
 }
 
+fs::path embedding_of(const Input& input, const std::string& folder_or_file) {
+  if (names_file(folder_or_file)) return folder_or_file;
+  return (fs::path(folder_or_file) / input.relative).replace_extension(kExtension);
+}
+
+Tensor read_embedding(const fs::path& file) {
+  const auto tensors = read_safetensors(file).tensors;
+  const auto found = tensors.find(kTensor);
+  if (found == tensors.end() || found->second.dim() != 3 || found->second.size(0) != 1) {
+    throw Error(fmt::format("{}: holds no embeddings of a picture ({} [1,tokens,features], as sr-tag writes)",
+                            printable(file.string()), kTensor));
+  }
+  return found->second.to(at::kFloat).clone();
+}
+
 void write_embedding(const fs::path& target, const Tensor& embedding, const EmbeddingFacts& facts) {
-  write_safetensors(target, {{"image_embeds", embedding}},
+  write_safetensors(target, {{kTensor, embedding}},
                     {{"file", facts.file}, {"model", facts.model}, {"tags", facts.tags}});
 }
 

@@ -16,6 +16,12 @@ namespace sr {
 /// where several would go into one file.
 std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string& output);
 
+/// Where those of an input are, as `embedding_targets` has it. Makes nothing.
+fs::path embedding_of(const Input& input, const std::string& folder_or_file);
+
+/// What `write_embedding` wrote: float32 [1,tokens,features]. Throws Error that names the file.
+Tensor read_embedding(const fs::path& file);
+
 struct EmbeddingFacts {
   std::string file, model, tags;
 };

@@ -9,14 +9,17 @@
 
 namespace sr {
 
+Tensor values_of(const Tensor& colours, Depth depth) {
+  if (depth == Depth::u8) return colours.mul(255).round_().to(at::kByte);
+  const auto exact = colours.to(at::kDouble);
+  if (!std::isfinite(exact.sum().item<double>())) throw Error("it has samples that are no finite numbers");
+  return depth == Depth::u16 ? (exact * 65535).round_().div_(257) : exact * 255;
+}
+
 Tensor load_values(const fs::path& path, std::int64_t max_pixels, Log& log) {
   const auto picture = open_picture(path, max_pixels);
   if (picture.alpha) log.warning(fmt::format("{}: transparency is left out", picture.name));
-  const auto image = decode(picture, {AlphaPolicy::Kind::drop});
-  if (picture.depth == Depth::u8) return image.mul(255).round_().to(at::kByte);
-  const auto exact = image.to(at::kDouble);
-  if (!std::isfinite(exact.sum().item<double>())) throw Error("it has samples that are no finite numbers");
-  return picture.depth == Depth::u16 ? (exact * 65535).round_().div_(257) : exact * 255;
+  return values_of(decode(picture, {AlphaPolicy::Kind::drop}), picture.depth);
 }
 
 Tensor image_of(const Tensor& values) {

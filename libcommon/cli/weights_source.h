@@ -16,6 +16,10 @@ class WeightsSource {
 
   /// The file of a name of the catalogue, or a file itself. Throws UsageError.
   fs::path find(const std::string& name_or_file) const { return finder_.find(name_or_file); }
+  /// The same of a model that is a folder.
+  fs::path find_folder(const std::string& name_or_folder) const {
+    return finder_.find_folder(name_or_folder);
+  }
   /// Its tensors; a file is read once. Throws UsageError: without weights nothing can start.
   const StateDict& load(const std::string& name_or_file);
 

@@ -58,12 +58,16 @@ std::string how_to_get(const CatalogueEntry& entry) {
   return fmt::format("`scripts/fetch-weights {}` gets it", entry.name);
 }
 
-[[noreturn]] void fail_missing(const CatalogueEntry& entry, const std::vector<fs::path>& folders) {
+std::string listed(const std::vector<fs::path>& folders) {
   std::vector<std::string> places;
   places.reserve(folders.size());
   for (const fs::path& folder : folders) places.push_back(printable(folder.string()));
+  return fmt::format("{}", fmt::join(places, ", "));
+}
+
+[[noreturn]] void fail_missing(const CatalogueEntry& entry, const std::vector<fs::path>& folders) {
   throw UsageError(fmt::format("model {}: no {} in {}; {}", entry.name, entry.file.filename().string(),
-                               fmt::join(places, ", "), how_to_get(entry)));
+                               listed(folders), how_to_get(entry)));
 }
 
 [[noreturn]] void fail_unknown(const std::string& name, const std::vector<std::string>& similar) {
@@ -92,6 +96,15 @@ fs::path WeightsFinder::find(const std::string& name_or_file) const {
   const auto found = find_in(folders_, entry->file);
   if (!found) fail_missing(*entry, folders_);
   return *found;
+}
+
+fs::path WeightsFinder::find_folder(const std::string& name_or_folder) const {
+  if (is_folder(name_or_folder)) return name_or_folder;
+  for (const auto& folder : folders_) {
+    if (is_folder(folder / name_or_folder)) return folder / name_or_folder;
+  }
+  throw UsageError(
+      fmt::format("model {0}: neither a folder nor one in {1}", printable(name_or_folder), listed(folders_)));
 }
 
 }  // namespace sr

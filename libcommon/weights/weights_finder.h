@@ -23,6 +23,10 @@ class WeightsFinder {
   /// ones.
   fs::path find(const std::string& name_or_file) const;
 
+  /// A model that is a folder: an existing one as it is, a name in `folders()`. Throws UsageError with all
+  /// places.
+  fs::path find_folder(const std::string& name_or_folder) const;
+
   /// Where weights are looked for, first things first.
   const std::vector<fs::path>& folders() const { return folders_; }
   const Catalogue& catalogue() const { return catalogue_; }

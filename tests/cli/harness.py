@@ -11,7 +11,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SR_BIN", ROOT / "build/release"))
 DATA = ROOT.parent / "shared/data"
-PROGRAMS = ["sr-upscale", "sr-metrics", "sr-degrade", "sr-iqa", "sr-tag", "sr-train"]
+PROGRAMS = ["sr-upscale", "sr-diffuse", "sr-metrics", "sr-degrade", "sr-iqa", "sr-tag", "sr-train"]
 SUBCOMMANDS = [("sr-iqa", "correlate"), ("sr-iqa", "fit-niqe"), ("sr-tag", "eval"), ("sr-train", "psnr"),
                ("sr-train", "gan"), ("sr-train", "dape")]
 SAMPLES = ROOT / "share/samples"

@@ -1,0 +1,266 @@
+#include "cli/diffuse.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "cli/diffuse_plan.h"
+#include "cli/diffuse_setup.h"
+#include "cli/measured_picture.h"
+#include "core/signals.h"
+#include "degrade/pil_resize.h"
+#include "diffusion/colour_fix.h"
+#include "diffusion/process_size.h"
+#include "image/tensor_rows.h"
+#include "image/vips.h"
+#include "infer/device.h"
+#include "weights/safetensors.h"
+
+namespace sr {
+namespace {
+
+// --- what is to be done ----------------------------------------------------------------------------
+
+/// One picture, and where each of its results goes.
+struct Task {
+  Job job;  ///< of the first sample
+  std::vector<fs::path> targets;
+};
+
+/// "out/photo.png" -> "out/photo-2.png".
+fs::path sample_target(const fs::path& target, int sample) {
+  const auto name = fmt::format("{}-{}{}", target.stem().string(), sample, target.extension().string());
+  return target.parent_path() / name;
+}
+
+std::vector<fs::path> sample_targets(const fs::path& target, int samples) {
+  if (samples == 1) return {target};
+  if (is_stream(target)) throw UsageError("--samples: several results don't go to standard output");
+  std::vector<fs::path> targets;
+  for (int i = 1; i <= samples; ++i) targets.push_back(sample_target(target, i));
+  return targets;
+}
+
+/// Pictures whose results aren't all there yet.
+std::vector<Task> plan_tasks(const Inputs& inputs, const DiffuseConfig& config) {
+  std::vector<Task> tasks;
+  for (auto& job : shard_of(plan_outputs(inputs, config.output), config.shard)) {
+    auto targets = sample_targets(job.target, config.samples);
+    const bool done = config.output.skip_existing && std::ranges::all_of(targets, path_exists);
+    if (!done) tasks.push_back({std::move(job), std::move(targets)});
+  }
+  return tasks;
+}
+
+// --- a picture on its way --------------------------------------------------------------------------
+
+/// A picture with what the networks are told of it.
+struct Subject {
+  Task task;
+  Picture picture;  ///< its pixels are read
+  Tensor values;    ///< colours as load_values() has them
+  Tensor alpha;     ///< [1,1,H,W]; undefined: opaque
+  PictureSemantics semantics;
+  Tensor text;  ///< [1 or 2,77,features]
+};
+
+Named names_of(const Task& task) {
+  return {shown(task.job.input.path, "standard input"), shown(task.job.target, "standard output")};
+}
+
+Subject load_subject(const Task& task, const DiffuseConfig& config, Log& log) {
+  Subject subject{.task = task,
+                  .picture = open_picture(task.job.input.path, config.max_pixels),
+                  .values = {},
+                  .alpha = {},
+                  .semantics = {},
+                  .text = {}};
+  const auto planes = decode(subject.picture, alpha_policy(task.job, config.output, subject.picture, log));
+  const int64_t colours = planes.size(0) < 3 ? 1 : 3;
+  subject.values = values_of(planes.slice(0, 0, colours), subject.picture.depth);
+  if (planes.size(0) > colours) subject.alpha = planes.slice(0, colours).unsqueeze(0);
+  return subject;
+}
+
+/// The subjects of which `work` succeeds; whether those were all.
+bool keep_successful(std::vector<Subject>& subjects, Log& log, const std::function<void(Subject&)>& work) {
+  std::vector<Subject> kept;
+  const size_t before = subjects.size();
+  for (auto& subject : subjects) {
+    check_interrupted();
+    if (attempt(log, names_of(subject.task), [&] { work(subject); })) kept.push_back(std::move(subject));
+  }
+  subjects = std::move(kept);
+  return subjects.size() == before;
+}
+
+// --- the program -----------------------------------------------------------------------------------
+
+class Diffuser {
+ public:
+  Diffuser(Program& program, const DiffuseConfig& config)
+      : log_(program.log()),
+        config_(config),
+        options_(seesr_options(config)),
+        folders_(seesr_folders(config)),
+        placement_(placement_of(config)),
+        semantics_(config.semantics, config.weights, config.compute),
+        sampler_(needed_to_start([&] { return load_scheduler(folders_); }), options_) {
+    needed_to_start([&] { return check_seesr(folders_), true; });
+    encoder_tiling(config.encoder_tile, 8);  // tell now what sizes are wrong
+  }
+
+  /// The first of `tasks` that go into memory together, from `begin` on; where the others begin.
+  size_t run(const std::vector<Task>& tasks, size_t begin, Progress& progress) {
+    std::vector<Subject> subjects;
+    const size_t end = load(tasks, begin, subjects);
+    look(subjects);
+    read_prompts(subjects);
+    if (!subjects.empty()) sample(subjects, progress);
+    return end;
+  }
+
+  bool failed() const { return failed_; }
+
+ private:
+  size_t load(const std::vector<Task>& tasks, size_t begin, std::vector<Subject>& subjects) {
+    constexpr size_t most = 64;
+    constexpr int64_t most_pixels = 64 << 20;
+    size_t end = begin;
+    for (int64_t pixels = 0; end < tasks.size() && end - begin < most && pixels < most_pixels; ++end) {
+      check_interrupted();
+      const bool loaded = attempt(log_, names_of(tasks[end]), [&] {
+        auto subject = load_subject(tasks[end], config_, log_);
+        subject.semantics = semantics_.recorded(tasks[end].job.input);
+        pixels += int64_t{subject.picture.width()} * subject.picture.height();
+        subjects.push_back(std::move(subject));
+      });
+      failed_ = failed_ || !loaded;
+    }
+    return end;
+  }
+
+  /// By the tagger, which is gone afterwards.
+  void look(std::vector<Subject>& subjects) {
+    if (!semantics_.needs_tagger() || subjects.empty()) return;
+    auto tagger = semantics_.tagger();
+    const bool well = keep_successful(subjects, log_, [&](Subject& subject) {
+      semantics_.complete(subject.semantics, tagger, image_of(subject.values));
+    });
+    failed_ = failed_ || !well;
+  }
+
+  /// By the text encoder, which is gone afterwards.
+  void read_prompts(std::vector<Subject>& subjects) {
+    if (subjects.empty()) return;
+    const auto text = needed_to_start([&] { return load_text_encoder(folders_, placement_); });
+    const bool well = keep_successful(subjects, log_, [&](Subject& subject) {
+      const auto prompt = seesr_prompt(subject.semantics.tags, config_.prompt, config_.added_prompt);
+      log_.detail(fmt::format("{}: prompt \"{}\"", names_of(subject.task).front(), printable(prompt)));
+      subject.text =
+          text.encode(options_.guided() ? std::vector{config_.negative_prompt, prompt} : std::vector{prompt});
+    });
+    failed_ = failed_ || !well;
+  }
+
+  void sample(std::vector<Subject>& subjects, Progress& progress) {
+    const auto model = needed_to_start([&] { return load_seesr(folders_, placement_); });
+    const bool well = keep_successful(subjects, log_, [&](Subject& subject) {
+      sample_one(subject, model, progress);
+      subject = Subject{
+          .task = subject.task, .picture = {}, .values = {}, .alpha = {}, .semantics = {}, .text = {}};
+    });
+    failed_ = failed_ || !well;
+  }
+
+  void sample_one(const Subject& subject, const SeesrModel& model, Progress& progress) {
+    const at::NoGradGuard no_grad;
+    const auto sizes = process_sizes({subject.picture.width(), subject.picture.height()}, config_.scale,
+                                     config_.process_size);
+    const auto on_grid = image_of(subject.values.round());
+    const auto picture = process_picture(on_grid, sizes);
+    const SeesrConditions conditions{.text = subject.text,
+                                     .image_tokens = on_device(subject.semantics.embeddings),
+                                     .strength = config_.strength};
+    const auto networks = seesr_networks(
+        model, conditions, {.encoder_size = config_.encoder_tile, .decoder_size = config_.decoder_tile});
+    for (int i = 0; i < config_.samples; ++i) {
+      const auto& target = subject.task.targets[static_cast<size_t>(i)];
+      if (config_.output.skip_existing && path_exists(target)) {
+        progress.advance(1.0 / config_.samples);
+        continue;
+      }
+      const auto image = sampled(subject, picture, networks, i, progress);
+      write(subject, target, colour_fixed(image.cpu(), picture, colour_fix(config_.colour_fix)),
+            sizes.output);
+      log_.detail(fmt::format("{} -> {}", names_of(subject.task).front(), shown(target, "standard output")));
+    }
+  }
+
+  Tensor sampled(const Subject& subject, const Tensor& picture, const SeesrNetworks& networks, int sample,
+                 Progress& progress) {
+    const auto name = subject.task.job.input.relative.string();
+    const auto stream = sample == 0 ? name : fmt::format("{}#{}", name, sample + 1);
+    Tensor latents;
+    const SeesrHooks hooks{.advanced = [&](double part) { progress.advance(part / config_.samples); },
+                           .stepped = [&](const SeesrStep& step) { latents = step.latents; }};
+    const auto image = sampler_.run(picture.to(placement_.device), networks,
+                                    named_noise(static_cast<std::uint64_t>(config_.seed), stream), hooks);
+    if (!config_.save_latents.empty())
+      save_latents(subject.task.targets[static_cast<size_t>(sample)], subject.task.job.input.relative,
+                   latents);
+    return image;
+  }
+
+  void save_latents(const fs::path& target, const fs::path& relative, const Tensor& latents) const {
+    const auto folder = fs::path(config_.save_latents) / relative.parent_path();
+    fs::create_directories(folder);
+    const auto stem = is_stream(target) ? relative.stem() : target.stem();
+    write_safetensors(folder / (stem.string() + ".safetensors"), {{"latents", latents.cpu()}});
+  }
+
+  void write(const Subject& subject, const fs::path& target, const Tensor& image,
+             const PixelSize& size) const {
+    auto planes = pil_bicubic(image, size.height, size.width);
+    if (subject.alpha.defined()) {
+      const auto on_grid = subject.alpha.mul(255).round().div(255);
+      planes = at::cat({planes, pil_bicubic(on_grid, size.height, size.width)}, 1);
+    }
+    encode(*rows_of(planes[0]), subject.picture, target,
+           encode_options(subject.task.job, config_.output, subject.picture));
+  }
+
+  Tensor on_device(const Tensor& embeddings) const {
+    return embeddings.defined() ? embeddings.to(placement_.device) : embeddings;
+  }
+
+  Log& log_;
+  const DiffuseConfig& config_;
+  SeesrOptions options_;
+  SeesrFolders folders_;
+  Placement placement_;
+  Semantics semantics_;
+  SeesrSampler sampler_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+ExitStatus diffuse(Program& program, const DiffuseConfig& config) {
+  auto& log = program.log();
+  check_output_options(config.output);
+  const int threads = threads_or_all(config.compute.threads);
+  const VipsSession vips(program.info().name.c_str(), threads);
+  at::set_num_threads(threads);
+  if (config.print_plan) return print_plan(program, config);
+  const auto inputs = find_inputs(config.input, log, config.output.output);
+  const auto tasks = plan_tasks(inputs, config);
+  for (const auto& missing : inputs.missing) log.error(missing);
+  if (inputs.files.empty() && inputs.missing.empty()) log.warning("no picture found");
+  if (tasks.empty()) return inputs.missing.empty() ? ExitStatus::ok : ExitStatus::some_failed;
+  Diffuser diffuser(program, config);
+  Progress progress(log, program.progress(), tasks.size());
+  for (size_t begin = 0; begin < tasks.size();) begin = diffuser.run(tasks, begin, progress);
+  return diffuser.failed() || !inputs.missing.empty() ? ExitStatus::some_failed : ExitStatus::ok;
+}
+
+}  // namespace sr

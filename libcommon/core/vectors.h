@@ -3,6 +3,9 @@
 // the vectors' size in bytes, to be inlined into one plain function for each kind of processor.
 
 #include <cstdint>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace sr::simd {
 
@@ -104,6 +107,39 @@ template <int kBytes, int kRows, int kVectors, bool kAdd>
     }
   }
 }
+
+// --- pairs of bfloat16, where the processor multiplies them: has_bfloat16() --------------------------
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define SR_BFLOAT16 gnu::target("arch=x86-64-v4,avx512bf16")
+
+/// As multiply_block(), of pairs of bfloat16: each k is two.
+template <int kRows, bool kAdd>
+[[SR_BFLOAT16, gnu::always_inline]] inline void multiply_pairs(const float* left, std::int64_t left_row,
+                                                               std::int64_t left_k, const float* right,
+                                                               std::int64_t right_k, std::int64_t count,
+                                                               float* sums_out, std::int64_t out_row) {
+  __m512 sums[kRows][2];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) sums[r][0] = sums[r][1] = _mm512_setzero_ps();
+  for (std::int64_t k = 0; k < count; ++k) {
+    const auto first = (__m512bh)_mm512_loadu_ps(right + k * right_k);
+    const auto second = (__m512bh)_mm512_loadu_ps(right + k * right_k + 16);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const auto factor = (__m512bh)_mm512_set1_ps(left[r * left_row + k * left_k]);
+      sums[r][0] = _mm512_dpbf16_ps(sums[r][0], factor, first);
+      sums[r][1] = _mm512_dpbf16_ps(sums[r][1], factor, second);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    float* const to = sums_out + r * out_row;
+    _mm512_storeu_ps(to, kAdd ? sums[r][0] + _mm512_loadu_ps(to) : sums[r][0]);
+    _mm512_storeu_ps(to + 16, kAdd ? sums[r][1] + _mm512_loadu_ps(to + 16) : sums[r][1]);
+  }
+}
+#endif
 
 #pragma GCC pop_options
 

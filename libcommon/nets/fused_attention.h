@@ -1,6 +1,7 @@
 #pragma once
 // Attention on CPUs without gradients: a few queries' scores, their softmax and their sums of values while
-// all that is in cache. In float32 throughout, whatever goes in and comes out.
+// all that is in cache. Scores, exponentials and sums are float32; products are of bfloat16 where queries,
+// keys and values are and the processor multiplies it.
 
 #include <cstdint>
 

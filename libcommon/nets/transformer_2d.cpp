@@ -90,7 +90,7 @@ Transformer2d::Transformer2d(const Transformer2dConfig& config)
 }
 
 Tensor Transformer2d::forward(const Tensor& map, const Memory& memory) const {
-  const Tensor normalised = norm_->forward(map.clone());  // the norm may overwrite what it gets
+  const Tensor normalised = norm_->normed(map, proj_in_->weight.scalar_type());
   Tensor x = linear_projection_ ? proj_in_->forward(tokens_of(normalised))
                                 : tokens_of(proj_in_->forward(normalised));
   x = block_->forward(x.to(map.scalar_type()), memory);

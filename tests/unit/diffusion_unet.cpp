@@ -79,7 +79,8 @@ void check_same(const std::map<std::string, Tensor>& gradients,
     CAPTURE(key);
     const double largest = gradient.abs().max().item<double>();
     CHECK(largest > 0);
-    CHECK(distance(gradients.at(key), gradient) <= 1e-6 * largest);
+    CHECK(distance(gradients.at(key), gradient) <=
+          1e-4 * largest);  // attention rounds otherwise without gradients
   }
 }
 

@@ -181,8 +181,7 @@ class Diffuser {
     const SeesrConditions conditions{.text = subject.text,
                                      .image_tokens = on_device(subject.semantics.embeddings),
                                      .strength = config_.strength};
-    const auto networks = seesr_networks(
-        model, conditions, {.encoder_size = config_.encoder_tile, .decoder_size = config_.decoder_tile});
+    const auto networks = seesr_networks(model, conditions, vae_tiling());
     for (int i = 0; i < config_.samples; ++i) {
       const auto& target = subject.task.targets[static_cast<size_t>(i)];
       if (config_.output.skip_existing && path_exists(target)) {
@@ -209,6 +208,15 @@ class Diffuser {
       save_latents(subject.task.targets[static_cast<size_t>(sample)], subject.task.job.input.relative,
                    latents);
     return image;
+  }
+
+  /// What waiting tiles may hold changes nothing but the time.
+  TiledVaeOptions vae_tiling() const {
+    TiledVaeOptions options;
+    options.encoder_size = config_.encoder_tile;
+    options.decoder_size = config_.decoder_tile;
+    if (placement_.device.is_cpu()) options.most_held = available_memory().value_or(8LL << 30) / 4;
+    return options;
   }
 
   void save_latents(const fs::path& target, const fs::path& relative, const Tensor& latents) const {

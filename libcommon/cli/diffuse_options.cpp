@@ -111,7 +111,8 @@ void add_tile_options(Program& program, DiffuseConfig& config) {
       ->type_name("N")
       ->check(CLI::Range(0, 1000000))
       ->group(group);
-  app.add_option("--vae-decoder-tile", config.decoder_tile, "The same of its decoder in latents (224)")
+  app.add_option("--vae-decoder-tile", config.decoder_tile,
+                 "The same of its decoder in latents (224); smaller ones take less memory")
       ->type_name("N")
       ->check(CLI::Range(0, 100000))
       ->group(group);

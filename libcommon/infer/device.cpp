@@ -111,6 +111,16 @@ int available_processors() {
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+std::optional<std::int64_t> available_memory() {
+  std::ifstream facts("/proc/meminfo");
+  std::string name, unit;
+  std::int64_t kilobytes = 0;
+  while (facts >> name >> kilobytes && std::getline(facts, unit)) {
+    if (name == "MemAvailable:") return kilobytes * 1024;
+  }
+  return std::nullopt;
+}
+
 std::string describe_platform() {
   const auto config = at::show_config();
   std::string text;

@@ -1,6 +1,8 @@
 #pragma once
 // Where networks run and in which number format.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,9 @@ at::ScalarType choose_type(Precision precision, const at::Device& device);
 int available_processors();
 /// What a number of threads means: 0 is one for each processor.
 int threads_or_all(int threads);
+
+/// Bytes that programs can have without others being swapped out; nothing where the system doesn't tell.
+std::optional<std::int64_t> available_memory();
 
 /// What there is to know of the machine and the libraries, a line each: `--version -v` prints it.
 std::string describe_platform();

@@ -40,7 +40,7 @@ complete -c sr-diffuse -l threads -r -d 'Threads that compute; 0: one for each p
 complete -c sr-diffuse -l latent-tile -r -d 'Side of the U-Net\'s tiles in latents, 8 pixels each (96); 0: no tiles'
 complete -c sr-diffuse -l latent-overlap -r -d 'How far they overlap (4; --turbo: 32)'
 complete -c sr-diffuse -l vae-encoder-tile -r -d 'Side of the autoencoder\'s tiles in pixels (1024); 0: no tiles'
-complete -c sr-diffuse -l vae-decoder-tile -r -d 'The same of its decoder in latents (224)'
+complete -c sr-diffuse -l vae-decoder-tile -r -d 'The same of its decoder in latents (224); smaller ones take less memory'
 complete -c sr-diffuse -l print-plan -d 'Print what would be done of each picture, sizes, tiles, cost and memory, and exit'
 complete -c sr-diffuse -s h -l help -d 'Show this help and exit'
 complete -c sr-diffuse -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include "cli/diffuse_plan.h"
 #include "cli/diffuse_setup.h"
+#include "cli/embedding_files.h"
 #include "cli/measured_picture.h"
 #include "core/signals.h"
 #include "degrade/pil_resize.h"
@@ -24,6 +26,7 @@ namespace {
 struct Task {
   Job job;  ///< of the first sample
   std::vector<fs::path> targets;
+  std::vector<fs::path> latents;  ///< where they are saved
 };
 
 /// "out/photo.png" -> "out/photo-2.png".
@@ -40,14 +43,57 @@ std::vector<fs::path> sample_targets(const fs::path& target, int samples) {
   return targets;
 }
 
+/// NAME.safetensors for each result, below the folder; none are saved without one.
+std::vector<fs::path> latents_targets(const Input& input, const std::vector<fs::path>& targets,
+                                      const std::string& folder) {
+  std::vector<fs::path> latents;
+  if (folder.empty()) return latents;
+  for (const auto& target : targets) {
+    const auto stem = is_stream(target) ? input.relative.stem() : target.stem();
+    latents.push_back(fs::path(folder) / input.relative.parent_path() / (stem.string() + ".safetensors"));
+  }
+  return latents;
+}
+
+/// Each result and each file of latents must have a place of its own, which is no input.
+void check_places(const std::vector<Task>& tasks, const Inputs& inputs) {
+  std::set<fs::path> taken, read;
+  boost::system::error_code error;
+  for (const auto& input : inputs.files) read.insert(fs::canonical(input.path, error));
+  for (const auto& task : tasks) {
+    for (const auto* places : {&task.targets, &task.latents}) {
+      for (const auto& place : *places) {
+        const auto name = printable(place.string());
+        if (!taken.insert(place).second)
+          throw UsageError(fmt::format("several results would both be written to {}", name));
+        if (path_exists(place) && read.contains(fs::canonical(place, error)))
+          throw UsageError(fmt::format("{} is an input and would be overwritten by a result", name));
+      }
+    }
+  }
+}
+
+void make_latents_folders(const std::vector<Task>& tasks) {
+  boost::system::error_code error;
+  for (const auto& task : tasks) {
+    for (const auto& file : task.latents) fs::create_directories(file.parent_path(), error);
+    if (error) throw UsageError(fmt::format("--save-latents: {}", error.message()));
+  }
+}
+
 /// Pictures whose results aren't all there yet.
 std::vector<Task> plan_tasks(const Inputs& inputs, const DiffuseConfig& config) {
   std::vector<Task> tasks;
-  for (auto& job : shard_of(plan_outputs(inputs, config.output), config.shard)) {
+  for (auto& job : plan_outputs(inputs, config.output)) {
     auto targets = sample_targets(job.target, config.samples);
-    const bool done = config.output.skip_existing && std::ranges::all_of(targets, path_exists);
-    if (!done) tasks.push_back({std::move(job), std::move(targets)});
+    auto latents = latents_targets(job.input, targets, config.save_latents);
+    tasks.push_back({std::move(job), std::move(targets), std::move(latents)});
   }
+  check_places(tasks, inputs);
+  tasks = shard_of(std::move(tasks), config.shard);
+  make_latents_folders(tasks);
+  if (config.output.skip_existing)
+    std::erase_if(tasks, [](const Task& task) { return std::ranges::all_of(task.targets, path_exists); });
   return tasks;
 }
 
@@ -93,6 +139,12 @@ bool keep_successful(std::vector<Subject>& subjects, Log& log, const std::functi
   return subjects.size() == before;
 }
 
+void check_steps(const DdpmScheduler& scheduler, const SeesrOptions& options) {
+  if (!visited_timesteps(DdpmSteps(scheduler, options.steps), options.start_steps).empty()) return;
+  throw UsageError(
+      fmt::format("--start-steps {} leaves none of the {} steps", options.start_steps, options.steps));
+}
+
 // --- the program -----------------------------------------------------------------------------------
 
 class Diffuser {
@@ -105,7 +157,8 @@ class Diffuser {
         placement_(placement_of(config)),
         semantics_(config.semantics, config.weights, config.compute),
         sampler_(needed_to_start([&] { return load_scheduler(folders_); }), options_) {
-    needed_to_start([&] { return check_seesr(folders_), true; });
+    image_features_ = needed_to_start([&] { return check_seesr(folders_); });
+    check_steps(load_scheduler(folders_), options_);
     encoder_tiling(config.encoder_tile, 8);  // tell now what sizes are wrong
   }
 
@@ -131,6 +184,7 @@ class Diffuser {
       const bool loaded = attempt(log_, names_of(tasks[end]), [&] {
         auto subject = load_subject(tasks[end], config_, log_);
         subject.semantics = semantics_.recorded(tasks[end].job.input);
+        check_seen(subject.semantics.embeddings);
         pixels += int64_t{subject.picture.width()} * subject.picture.height();
         subjects.push_back(std::move(subject));
       });
@@ -139,12 +193,20 @@ class Diffuser {
     return end;
   }
 
+  /// Throws Error where the networks don't take such embeddings.
+  void check_seen(const Tensor& embeddings) const {
+    if (!embeddings.defined() || embeddings.size(2) == image_features_) return;
+    throw Error(fmt::format("the embeddings have {} features, and the U-Net looks at {}", embeddings.size(2),
+                            image_features_));
+  }
+
   /// By the tagger, which is gone afterwards.
   void look(std::vector<Subject>& subjects) {
     if (!semantics_.needs_tagger() || subjects.empty()) return;
     auto tagger = semantics_.tagger();
     const bool well = keep_successful(subjects, log_, [&](Subject& subject) {
       semantics_.complete(subject.semantics, tagger, image_of(subject.values));
+      check_seen(subject.semantics.embeddings);
     });
     failed_ = failed_ || !well;
   }
@@ -204,9 +266,8 @@ class Diffuser {
                            .stepped = [&](const SeesrStep& step) { latents = step.latents; }};
     const auto image = sampler_.run(picture.to(placement_.device), networks,
                                     named_noise(static_cast<std::uint64_t>(config_.seed), stream), hooks);
-    if (!config_.save_latents.empty())
-      save_latents(subject.task.targets[static_cast<size_t>(sample)], subject.task.job.input.relative,
-                   latents);
+    if (!subject.task.latents.empty())
+      write_safetensors(subject.task.latents[static_cast<size_t>(sample)], {{"latents", latents.cpu()}});
     return image;
   }
 
@@ -219,16 +280,10 @@ class Diffuser {
     return options;
   }
 
-  void save_latents(const fs::path& target, const fs::path& relative, const Tensor& latents) const {
-    const auto folder = fs::path(config_.save_latents) / relative.parent_path();
-    fs::create_directories(folder);
-    const auto stem = is_stream(target) ? relative.stem() : target.stem();
-    write_safetensors(folder / (stem.string() + ".safetensors"), {{"latents", latents.cpu()}});
-  }
-
   void write(const Subject& subject, const fs::path& target, const Tensor& image,
              const PixelSize& size) const {
-    auto planes = pil_bicubic(image, size.height, size.width);
+    const Tensor colours = subject.picture.grey() ? image.mean(1, true).mul(255).round().div(255) : image;
+    auto planes = pil_bicubic(colours, size.height, size.width);
     if (subject.alpha.defined()) {
       const auto on_grid = subject.alpha.mul(255).round().div(255);
       planes = at::cat({planes, pil_bicubic(on_grid, size.height, size.width)}, 1);
@@ -248,14 +303,24 @@ class Diffuser {
   Placement placement_;
   Semantics semantics_;
   SeesrSampler sampler_;
+  int64_t image_features_ = 0;  ///< of the embeddings that the networks look at
   bool failed_ = false;
 };
+
+/// Throws UsageError where several things would be read from standard input.
+void check_streams(const DiffuseConfig& config) {
+  const auto& input = config.input;
+  const auto pictures = std::ranges::count(input.names, "-");
+  if (pictures + (input.files_from == "-" ? 1 : 0) + (config.semantics.tags == "-" ? 1 : 0) > 1)
+    throw UsageError("only one of pictures, --files-from and --tags can be standard input");
+}
 
 }  // namespace
 
 ExitStatus diffuse(Program& program, const DiffuseConfig& config) {
   auto& log = program.log();
   check_output_options(config.output);
+  check_streams(config);
   const int threads = threads_or_all(config.compute.threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   at::set_num_threads(threads);
@@ -265,6 +330,7 @@ ExitStatus diffuse(Program& program, const DiffuseConfig& config) {
   for (const auto& missing : inputs.missing) log.error(missing);
   if (inputs.files.empty() && inputs.missing.empty()) log.warning("no picture found");
   if (tasks.empty()) return inputs.missing.empty() ? ExitStatus::ok : ExitStatus::some_failed;
+  if (!config.semantics.embeds.empty()) check_embeddings_place(inputs, config.semantics.embeds);
   Diffuser diffuser(program, config);
   Progress progress(log, program.progress(), tasks.size());
   for (size_t begin = 0; begin < tasks.size();) begin = diffuser.run(tasks, begin, progress);

@@ -1,5 +1,7 @@
 #include "cli/diffuse_setup.h"
 
+#include <algorithm>
+
 #include "cli/computing.h"
 #include "cli/weights_source.h"
 
@@ -12,7 +14,8 @@ SeesrOptions seesr_options(const DiffuseConfig& config) {
   options.start = config.start == "lr" ? SeesrOptions::Start::lr : SeesrOptions::Start::noise;
   options.start_steps = config.start_steps;
   options.tiling.size = config.latent_tile;
-  options.tiling.overlap = config.latent_overlap.value_or(config.turbo ? 32 : 4);
+  options.tiling.overlap =
+      config.latent_overlap.value_or(std::min(config.turbo ? 32 : 4, config.latent_tile / 2));
   return options;
 }
 

@@ -34,12 +34,17 @@ void check_distinct(const std::vector<Input>& files, const std::vector<fs::path>
 
 }  // namespace
 
+void check_embeddings_place(const Inputs& inputs, const std::string& folder_or_file) {
+  const bool several = inputs.from_folder || inputs.files.size() + inputs.missing.size() > 1;
+  if (!several || !names_file(folder_or_file)) return;
+  throw UsageError(
+      fmt::format("--embeds: several pictures need a folder, and {} is a file", printable(folder_or_file)));
+}
+
 std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string& output) {
   std::vector<fs::path> targets;
+  check_embeddings_place(inputs, output);
   if (names_file(output)) {
-    if (inputs.from_folder || inputs.files.size() + inputs.missing.size() > 1)
-      throw UsageError(
-          fmt::format("--embeds: several pictures need a folder, and {} is a file", printable(output)));
     targets.assign(inputs.files.size(), output);
   } else {
     for (const auto& input : inputs.files) targets.push_back(embedding_of(input, output));

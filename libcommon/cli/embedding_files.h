@@ -16,6 +16,9 @@ namespace sr {
 /// where several would go into one file.
 std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string& output);
 
+/// Throws UsageError where several inputs would have the one file.
+void check_embeddings_place(const Inputs& inputs, const std::string& folder_or_file);
+
 /// Where those of an input are, as `embedding_targets` has it. Makes nothing.
 fs::path embedding_of(const Input& input, const std::string& folder_or_file);
 

@@ -93,6 +93,7 @@ Tagger Semantics::tagger() const { return Tagger(tagger_options_); }
 
 void Semantics::complete(PictureSemantics& semantics, Tagger& tagger, const Tensor& image) const {
   const auto seen = tagger(tagger.input(image)).front();
+  check_finite(seen);
   if (needs_tags_) {
     const TagChoice choice;
     const auto thresholds = chosen_thresholds(tagger.tags(), choice);

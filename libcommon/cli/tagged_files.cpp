@@ -67,11 +67,6 @@ ReadPictures read_pictures(std::span<const Input> files, std::int64_t max_pixels
   return read;
 }
 
-void check_finite(const TaggedPicture& picture) {
-  const auto sum = picture.probabilities.sum() + picture.embeddings.sum();
-  if (!std::isfinite(sum.item<double>())) throw Error("the network's result is not finite");
-}
-
 Results tag_batch(std::span<const Input> files, const TaggingTask& task, Tagger& tagger, Log& log) {
   Results results(files.size());
   const auto read = read_pictures(files, task.max_pixels, tagger, log);
@@ -89,6 +84,11 @@ Results tag_batch(std::span<const Input> files, const TaggingTask& task, Tagger&
 }  // namespace
 
 std::string row_name(const Input& input) { return is_stream(input.path) ? "stdin" : input.path.string(); }
+
+void check_finite(const TaggedPicture& picture) {
+  const auto sum = picture.probabilities.sum() + picture.embeddings.sum();
+  if (!std::isfinite(sum.item<double>())) throw Error("the network's result is not finite");
+}
 
 bool tag_files(Program& program, Tagger& tagger, const TaggingTask& task) {
   const size_t size = static_cast<size_t>(task.batch), count = task.files.size();

@@ -23,6 +23,9 @@ struct TaggingTask {
 /// What rows call a file: its path, or "stdin".
 std::string row_name(const Input& input);
 
+/// Throws Error where a value is not finite.
+void check_finite(const TaggedPicture& picture);
+
 /// Tags all of them. A bad file is told and the others are done; whether there was none.
 bool tag_files(Program& program, Tagger& tagger, const TaggingTask& task);
 

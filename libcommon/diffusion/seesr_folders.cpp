@@ -54,28 +54,56 @@ std::shared_ptr<AutoencoderKl> load_vae(const SeesrFolders& folders) {
   return own.network([&](const StateDict& weights) { return make_autoencoder_kl(config, weights); });
 }
 
+/// Throws Error, naming the part, where one gives what the next doesn't take.
+void check_together(const SeesrOutlines& outlines) {
+  const auto require = [](const char* part, const char* what, int64_t given, int64_t wanted) {
+    if (given != wanted)
+      throw Error(
+          fmt::format("the {} does not go with the U-Net: its {} is {}, not {}", part, what, given, wanted));
+  };
+  const auto& unet = outlines.unet->config().encoder;
+  const auto& control = outlines.controlnet->config().encoder;
+  require("autoencoder", "number of latent channels", outlines.vae->config().latents, unet.in_channels);
+  require("autoencoder", "reduction", outlines.vae->factor(), 8);
+  require("text encoder", "width", outlines.text_encoder->config().features, unet.text_features);
+  require("ControlNet", "number of latent channels", control.in_channels, unet.in_channels);
+  require("ControlNet", "width of image tokens", control.image_features, unet.image_features);
+  require("ControlNet", "width of texts", control.text_features, unet.text_features);
+  require("ControlNet", "number of levels", static_cast<int64_t>(control.levels()),
+          static_cast<int64_t>(unet.levels()));
+  require("ControlNet", "number of layers a level", control.layers, unet.layers);
+  for (size_t i = 0; i < unet.levels(); ++i)
+    require("ControlNet", "width", control.channels[i], unet.channels[i]);
+  require("ControlNet", "picture's reduction",
+          int64_t{1} << (outlines.controlnet->config().picture_features.size() - 1), 8);
+}
+
 }  // namespace
 
-void check_seesr(const SeesrFolders& folders) {
-  outline_seesr(folders);
+int64_t check_seesr(const SeesrFolders& folders) {
+  const auto outlines = outline_seesr(folders);
   for (const auto* part : {"unet", "controlnet", "vae", "text_encoder"})
     part_folder(folders, part).weights_file();
   if (folders.turbo) ModelFolder(folders.base).part("unet").weights_file();
   SdTokenizer(ModelFolder(folders.base).part("tokenizer").path());
+  return outlines.unet->config().encoder.image_features;
 }
 
 SeesrOutlines outline_seesr(const SeesrFolders& folders) {
   const auto made = [&](const std::string& part, const auto& read, const auto& make) {
     return part_folder(folders, part).config([&](const nlohmann::json& json) { return make(read(json)); });
   };
-  return {.text_encoder = made("text_encoder", sd_text_config,
-                               [](const auto& config) { return std::make_shared<SdTextEncoder>(config); }),
-          .vae = made("vae", autoencoder_kl_config,
-                      [](const auto& config) { return std::make_shared<AutoencoderKl>(config); }),
-          .unet = made("unet", conditioned_unet_config,
-                       [](const auto& config) { return std::make_shared<ConditionedUnet>(config); }),
-          .controlnet = made("controlnet", controlnet_config,
-                             [](const auto& config) { return std::make_shared<ControlNet>(config); })};
+  SeesrOutlines outlines{
+      .text_encoder = made("text_encoder", sd_text_config,
+                           [](const auto& config) { return std::make_shared<SdTextEncoder>(config); }),
+      .vae = made("vae", autoencoder_kl_config,
+                  [](const auto& config) { return std::make_shared<AutoencoderKl>(config); }),
+      .unet = made("unet", conditioned_unet_config,
+                   [](const auto& config) { return std::make_shared<ConditionedUnet>(config); }),
+      .controlnet = made("controlnet", controlnet_config,
+                         [](const auto& config) { return std::make_shared<ControlNet>(config); })};
+  check_together(outlines);
+  return outlines;
 }
 
 Tensor SdText::encode(const std::vector<std::string>& prompts) const {

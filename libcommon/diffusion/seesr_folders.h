@@ -36,8 +36,9 @@ struct SdText {
 };
 
 // Each throws Error that names the file which is missing or wrong.
-/// Reads the configurations of all parts and looks for their weights, which it doesn't read.
-void check_seesr(const SeesrFolders& folders);
+/// Reads the configurations of all parts, as outline_seesr() does, and looks for their weights, which it
+/// doesn't read. The features of the image tokens that the U-Net looks at.
+int64_t check_seesr(const SeesrFolders& folders);
 SdText load_text_encoder(const SeesrFolders& folders, const Placement& placement);
 SeesrModel load_seesr(const SeesrFolders& folders, const Placement& placement);
 DdpmScheduler load_scheduler(const SeesrFolders& folders);
@@ -50,6 +51,7 @@ struct SeesrOutlines {
   std::shared_ptr<ConditionedUnet> unet;
   std::shared_ptr<ControlNet> controlnet;
 };
+/// Throws Error, too, where one gives what the next doesn't take.
 SeesrOutlines outline_seesr(const SeesrFolders& folders);
 
 }  // namespace sr

@@ -59,6 +59,17 @@ def pixels(path):
     return struct.unpack(f"<{len(data) // struct.calcsize(kind)}{kind}", data), int(header(path, "bands"))
 
 
+def rows_of(result):
+    """Fields of the lines that a program printed, without facts (`# model: ram`)."""
+    return [line.split("\t") for line in result.stdout.decode().splitlines() if not line.startswith("#")]
+
+
+def tree(folder):
+    """Every file below the folder with its bytes."""
+    folder = pathlib.Path(folder)
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
 def with_exif(jpeg, orientation, description=b"a description\0"):
     """The JPEG with an EXIF block that says how to turn it, and has a description."""
     value_offset = 8 + 2 + 2 * 12 + 4

@@ -1,18 +1,11 @@
 """sr-degrade: pipelines, recipes, pairs."""
 
 import json
-import pathlib
 import unittest
 
-from harness import SAMPLES, Case, header, pixels, run, shell, size, vips
+from harness import SAMPLES, Case, header, pixels, run, shell, size, tree, vips
 
 PRESETS = ["bicubic", "realesrgan", "seesr", "bsrgan"]
-
-
-def tree(folder):
-    """Every file below the folder with its bytes."""
-    folder = pathlib.Path(folder)
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 class Degrade(Case):

@@ -3,14 +3,10 @@
 import json
 import unittest
 
-from harness import DATA, SAMPLES, Case, shell, vips
+from harness import DATA, SAMPLES, Case, rows_of, shell, vips
 
 NIQE = DATA / "niqe/niqe_pris_params.safetensors"
 ILNIQE = DATA / "niqe/ilniqe_template.safetensors"
-
-
-def rows_of(result):
-    return [line.split("\t") for line in result.stdout.decode().splitlines() if not line.startswith("#")]
 
 
 class Iqa(Case):

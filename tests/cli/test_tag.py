@@ -3,30 +3,12 @@
 import json
 import os
 import pathlib
-import struct
 import unittest
 
-from harness import SAMPLES, Case, run, shell, vips
-from weights import RAM_TAGS, dape, ram, write_ram, write_toy
+from harness import SAMPLES, Case, rows_of, run, shell, vips
+from weights import NAN, RAM_TAGS, dape, fill, ram, tensors_of, write_ram, write_toy
 
 EXACT = ["--precision", "fp32"]
-
-
-def tensors_of(path):
-    """{name: (shape, numbers)} of float32, and the metadata."""
-    data = path.read_bytes()
-    length = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8:8 + length])
-    metadata = header.pop("__metadata__", {})
-    found = {}
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        found[name] = entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", data[8 + length + begin:8 + length + end])
-    return found, metadata
-
-
-def rows_of(result):
-    return [line.split("\t") for line in result.stdout.decode().splitlines() if not line.startswith("# ")]
 
 
 class TagCase(Case):
@@ -226,13 +208,8 @@ class Tag(TagCase):
         self.fail_with(2, "the tag list has 2 tags, the network knows 7", *command, picture)
 
     def test_values_that_are_not_finite_are_an_error(self):
-        shapes = ram()
-        write_toy(self.dir / "inf.safetensors", shapes)
-        data = bytearray((self.dir / "inf.safetensors").read_bytes())
-        length = struct.unpack("<Q", data[:8])[0]
-        begin = 8 + length + json.loads(data[8:8 + length])["fc.bias"]["data_offsets"][0]
-        data[begin:begin + 2] = b"\x00\x7e"
-        (self.dir / "inf.safetensors").write_bytes(data)
+        write_toy(self.dir / "inf.safetensors", ram())
+        fill(self.dir / "inf.safetensors", "fc.bias", NAN)
         result = self.fail_with(1, "in/a.png: the network's result is not finite", "sr-tag", "--weights", self.weights,
                                 "-m", self.dir / "inf.safetensors", self.names[0])
         self.assertEqual(rows_of(result), [["file", "tags"]])

@@ -15,21 +15,45 @@ def half_floats(count, seed, largest=0.0625):
     return bytes(raw)
 
 
-def write_safetensors(path, shapes, positive=False, largest=0.0625):
+def write_safetensors(path, shapes, positive=False, largest=0.0625, seed=0):
     """A file of {name: shape}. `positive` and `largest` may be functions of the name and the shape."""
     header, data = {}, []
     offset = 0
-    for seed, (name, shape) in enumerate(shapes.items()):
-        values = half_floats(math.prod(shape), seed, largest(name, shape) if callable(largest) else largest)
+    for number, (name, shape) in enumerate(shapes.items(), seed):
+        values = half_floats(math.prod(shape), number, largest(name, shape) if callable(largest) else largest)
         if positive(name, shape) if callable(positive) else positive:
             values = bytes(byte & 0x7F if i % 2 else byte for i, byte in enumerate(values))
         header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [offset, offset + len(values)]}
         offset += len(values)
         data.append(values)
-    text = json.dumps(header).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(data))
 
+
+def tensors_of(path):
+    """{name: (shape, numbers)} of float32, and the metadata."""
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    metadata = header.pop("__metadata__", {})
+    found = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        found[name] = entry["shape"], struct.unpack(f"<{(end - begin) // 4}f", data[8 + length + begin:8 + length + end])
+    return found, metadata
+
+
+def fill(path, name, half):
+    """Makes all values of a tensor in a file of `write_safetensors` the same; `half`: the two bytes of one."""
+    data = bytearray(path.read_bytes())
+    length = struct.unpack("<Q", data[:8])[0]
+    begin, end = (8 + length + offset for offset in json.loads(data[8:8 + length])[name]["data_offsets"])
+    data[begin:end] = half * ((end - begin) // 2)
+    path.write_bytes(data)
+
+
+NAN = b"\x00\x7e"
 
 ALEXNET = {}
 for number, shape in [(0, [64, 3, 11, 11]), (3, [192, 64, 5, 5]), (6, [384, 192, 3, 3]), (8, [256, 384, 3, 3]),
@@ -65,8 +89,8 @@ def _size_of(name, shape):
     return min(0.5, 2.0 ** math.floor(math.log2(2 / math.sqrt(math.prod(shape[1:])))))
 
 
-def write_toy(path, shapes):
-    write_safetensors(path, shapes, positive=_is_positive, largest=_size_of)
+def write_toy(path, shapes, seed=0):
+    write_safetensors(path, shapes, positive=_is_positive, largest=_size_of, seed=seed)
 
 
 def _normed(shapes, conv, norm, shape):
@@ -149,11 +173,11 @@ def write_extractors(folder):
 RAM_TAGS = ["bird", "cat", "coffee cup", "dog", "table", "tree", "water"]
 
 
-def _linear(shapes, name, out, into):
+def linear(shapes, name, out, into):
     shapes[f"{name}.weight"], shapes[f"{name}.bias"] = [out, into], [out]
 
 
-def _norm(shapes, name, width):
+def norm(shapes, name, width):
     shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = [width]
 
 
@@ -163,22 +187,22 @@ def _swin_blocks(shapes, stage, width, heads):
         shapes[at + "attn.relative_position_bias_table"] = [49, heads]  # windows of 4 x 4
         for name, out, into in [("attn.qkv", 3 * width, width), ("attn.proj", width, width),
                                 ("mlp.fc1", 4 * width, width), ("mlp.fc2", width, 4 * width)]:
-            _linear(shapes, at + name, out, into)
+            linear(shapes, at + name, out, into)
         for name in ["norm1", "norm2"]:
-            _norm(shapes, at + name, width)
+            norm(shapes, at + name, width)
 
 
 def ram(tags=len(RAM_TAGS), width=16, question=8, memory=12):
     shapes = {"label_embed": [tags, 6], "visual_encoder.patch_embed.proj.weight": [width, 3, 4, 4],
               "visual_encoder.patch_embed.proj.bias": [width],
               "visual_encoder.layers.0.downsample.reduction.weight": [2 * width, 4 * width]}
-    _norm(shapes, "visual_encoder.patch_embed.norm", width)
-    _norm(shapes, "visual_encoder.layers.0.downsample.norm", 4 * width)
-    _norm(shapes, "visual_encoder.norm", 2 * width)
+    norm(shapes, "visual_encoder.patch_embed.norm", width)
+    norm(shapes, "visual_encoder.layers.0.downsample.norm", 4 * width)
+    norm(shapes, "visual_encoder.norm", 2 * width)
     _swin_blocks(shapes, 0, width, 1)
     _swin_blocks(shapes, 1, 2 * width, 2)
     for name, out, into in [("image_proj", memory, 2 * width), ("wordvec_proj", question, 6), ("fc", 1, question)]:
-        _linear(shapes, name, out, into)
+        linear(shapes, name, out, into)
     for layer in range(2):
         at = f"tagging_head.encoder.layer.{layer}."
         for name, out, into in [("crossattention.self.query", question, question),
@@ -187,9 +211,9 @@ def ram(tags=len(RAM_TAGS), width=16, question=8, memory=12):
                                 ("crossattention.output.dense", question, question),
                                 ("intermediate.dense", 2 * question, question),
                                 ("output.dense", question, 2 * question)]:
-            _linear(shapes, at + name, out, into)
+            linear(shapes, at + name, out, into)
         for name in ["crossattention.output.LayerNorm", "output.LayerNorm"]:
-            _norm(shapes, at + name, question)
+            norm(shapes, at + name, question)
     return shapes
 
 
@@ -211,5 +235,9 @@ def write_ram(folder, thresholds=(0.5,) * len(RAM_TAGS)):
     """RAM, DAPE and the tag lists, under their names in the catalogue."""
     write_toy(folder / "ram_swin_large_14m.safetensors", ram())
     write_toy(folder / "DAPE.safetensors", dape())
+    write_tag_lists(folder, thresholds)
+
+
+def write_tag_lists(folder, thresholds):
     (folder / "ram_tag_list.txt").write_text("\n".join(RAM_TAGS))
     (folder / "ram_tag_list_threshold.txt").write_text("".join(f"{t}\n" for t in thresholds))

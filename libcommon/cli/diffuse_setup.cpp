@@ -15,7 +15,7 @@ SeesrOptions seesr_options(const DiffuseConfig& config) {
   options.start_steps = config.start_steps;
   options.tiling.size = config.latent_tile;
   options.tiling.overlap =
-      config.latent_overlap.value_or(std::min(config.turbo ? 32 : 4, config.latent_tile / 2));
+      config.latent_overlap.value_or(config.turbo ? std::min(32, config.latent_tile / 2) : 4);
   return options;
 }
 

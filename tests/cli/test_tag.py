@@ -89,9 +89,9 @@ class Tag(TagCase):
         self.assertEqual([[*row[:2], row[3]] for row in table[1:]], [[self.names[0], "bird", "0.25"]])
         row = json.loads(self.tag("--scores", "--json", self.names[0]).stdout)
         self.assertEqual(row, {"file": self.names[0], "tag": "bird", "probability": float(table[1][2]),
-                               "threshold": 0.25, "model": "ram"})
+                               "threshold": 0.25, "model": "dape"})
         row = json.loads(self.tag("--json", self.names[0]).stdout)
-        self.assertEqual(row, {"file": self.names[0], "tags": ["bird"], "model": "ram"})
+        self.assertEqual(row, {"file": self.names[0], "tags": ["bird"], "model": "dape"})
         nothing = ["--threshold", "1", self.names[0]]
         self.assertEqual(json.loads(self.tag("--json", *nothing).stdout)["tags"], [])
         self.assertIsNone(json.loads(self.tag("--json", "--scores", *nothing).stdout)["tag"])
@@ -107,7 +107,7 @@ class Tag(TagCase):
         self.fail_with(2, "'fr' is none of en|zh", "sr-tag", "--language", "fr", self.names[0])
 
     def test_dape_is_laid_over_ram(self):
-        plain, overlaid = self.probabilities(self.dir / "in"), self.probabilities("-m", "dape", self.dir / "in")
+        plain, overlaid = self.probabilities("-m", "ram", self.dir / "in"), self.probabilities(self.dir / "in")
         self.assertGreater(max(abs(plain[n][t] - overlaid[n][t]) for n in self.names for t in RAM_TAGS), 0.01)
         file = self.dir / "mine.safetensors"
         write_toy(file, dape())
@@ -127,13 +127,13 @@ class Tag(TagCase):
             self.assertEqual(list(tensors), ["image_embeds"])
             shape, values = tensors["image_embeds"]
             self.assertEqual(shape, [1, 17, 12])
-            self.assertEqual(facts, {"file": row[0], "model": "ram", "tags": row[1]})
+            self.assertEqual(facts, {"file": row[0], "model": "dape", "tags": row[1]})
             single = self.dir / "one.safetensors"
             self.tag("--batch", "1", "--embeds", single, self.dir / f"in/{name}.png")
             alone = tensors_of(single)[0]["image_embeds"][1]
             self.assertGreater(max(map(abs, alone)), 0.1)
             self.assertLess(max(abs(a - b) for a, b in zip(values, alone)), 1e-4)
-        self.tag("-m", "dape", "--embeds", self.dir / "one.safetensors", self.dir / "in/c.png")
+        self.tag("-m", "ram", "--embeds", self.dir / "one.safetensors", self.dir / "in/c.png")
         tensors, facts = tensors_of(self.dir / "one.safetensors")
         self.assertGreater(max(abs(a - b) for a, b in zip(tensors["image_embeds"][1], values)), 1e-3)
         self.assertEqual(facts["model"], "dape")
@@ -187,7 +187,7 @@ class Tag(TagCase):
         self.fail_with(2, "--top", *command, "--top", "0", picture)
         self.fail_with(2, "--batch", *command, "--batch", "0", picture)
         self.fail_with(2, "--shard", *command, "--shard", "3/2", picture)
-        self.fail_with(2, "fetch-weights ram", "sr-tag", "--weights", empty, picture)
+        self.fail_with(2, "fetch-weights dape", "sr-tag", "--weights", empty, picture)
         self.fail_with(2, "those of an upscaler (SRVGGNetCompact)", *command, "-m",
                        SAMPLES.parent / "models/compact-x4.safetensors", picture)
         self.fail_with(2, "a.png", *command, "-m", picture, picture)

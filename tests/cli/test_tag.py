@@ -136,7 +136,7 @@ class Tag(TagCase):
         self.tag("-m", "ram", "--embeds", self.dir / "one.safetensors", self.dir / "in/c.png")
         tensors, facts = tensors_of(self.dir / "one.safetensors")
         self.assertGreater(max(abs(a - b) for a, b in zip(tensors["image_embeds"][1], values)), 1e-3)
-        self.assertEqual(facts["model"], "dape")
+        self.assertEqual(facts["model"], "ram")
 
     def test_embeddings_have_a_place_each(self):
         command = ["sr-tag", "--weights", self.weights, "--embeds"]

@@ -44,7 +44,7 @@ class Plan {
                           count_parameters(*outlines_.unet), count_parameters(*outlines_.controlnet),
                           count_parameters(*outlines_.vae), count_parameters(*outlines_.text_encoder))},
              {"multiply_adds", "of a result: U-Net, ControlNet, autoencoder"},
-             {"memory", "about, in bytes, while sampling"}}};
+             {"memory", "about, in bytes, at most"}}};
   }
 
   std::vector<Field> row(const Input& input) const {

@@ -1,5 +1,7 @@
 #include "diffusion/seesr_costs.h"
 
+#include <algorithm>
+
 #include "nets/summary.h"
 
 namespace sr {
@@ -59,11 +61,14 @@ SeesrCosts seesr_costs(const SeesrOutlines& outlines) {
 double seesr_memory(const SeesrOutlines& outlines, int64_t value_bytes, int64_t prompts, int64_t tile_latents,
                     int64_t vae_latents) {
   constexpr double per_latent = 48e3, per_decoded_latent = 400e3;  // measured at full size on a CPU
-  const int64_t values = count_parameters(*outlines.unet) + count_parameters(*outlines.controlnet) +
-                         count_parameters(*outlines.vae);
+  constexpr int64_t mapped_bytes = 4;  // of a number in the files, which are read a network at a time
+  const int64_t unet = count_parameters(*outlines.unet);
+  const int64_t others = count_parameters(*outlines.controlnet) + count_parameters(*outlines.vae);
+  const auto loading = static_cast<double>(unet * (value_bytes == mapped_bytes ? 0 : mapped_bytes));
   const double predicting = per_latent * static_cast<double>(prompts * tile_latents);
   const double decoding = per_decoded_latent * static_cast<double>(vae_latents);
-  return static_cast<double>(values * value_bytes) + std::max(predicting, decoding);
+  const double working = static_cast<double>(others * value_bytes) + std::max(predicting, decoding);
+  return static_cast<double>(unet * value_bytes) + std::max(loading, working);
 }
 
 }  // namespace sr

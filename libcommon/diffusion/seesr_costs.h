@@ -24,8 +24,9 @@ struct SeesrCosts {
 /// sides of latents are multiples of 8.
 SeesrCosts seesr_costs(const SeesrOutlines& outlines);
 
-/// About how many bytes the sampler needs beside the picture: weights of `value_bytes` a number, and what the
-/// networks hold of a tile of latents and of what the autoencoder does at once.
+/// About how many bytes are needed beside the picture: weights of `value_bytes` a number, and either the
+/// U-Net's file while it is read, or what the networks hold of a tile of latents and of what the autoencoder
+/// does at once.
 double seesr_memory(const SeesrOutlines& outlines, int64_t value_bytes, int64_t prompts, int64_t tile_latents,
                     int64_t vae_latents);
 

@@ -3,33 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/vectors.h"
+
 namespace sr {
 namespace {
 
-// Vectors are of the compiler's own kind, as it keeps no array of sums in registers. What follows are
-// templates on their size in bytes, to be inlined into one plain function for each kind of processor.
+using namespace simd;
 
 constexpr int kLeastBytes = 16;
-
-template <int kBytes>
-struct VectorOf {
-  using Aligned [[gnu::vector_size(kBytes)]] = float;
-  using InMemory [[gnu::vector_size(kBytes), gnu::aligned(alignof(float)), gnu::may_alias]] = float;
-  static constexpr std::ptrdiff_t kLanes = kBytes / sizeof(float);
-};
-
-template <int kBytes>
-using Vector = typename VectorOf<kBytes>::Aligned;
-
-template <int kBytes>
-[[gnu::always_inline]] inline void load(Vector<kBytes>& vector, const float* from) {
-  vector = *reinterpret_cast<const typename VectorOf<kBytes>::InMemory*>(from);
-}
-
-template <int kBytes>
-[[gnu::always_inline]] inline void store(const Vector<kBytes>& vector, float* to) {
-  *reinterpret_cast<typename VectorOf<kBytes>::InMemory*>(to) = vector;
-}
 
 // --- sum_rows ------------------------------------------------------------------------------------
 

@@ -152,6 +152,9 @@ void add_diffusion_sampling_files(FileHandlers& handlers);
 /// diffusion_pipeline.cpp: SeeSRPipeline
 void add_diffusion_pipeline_handlers(Handlers& handlers);
 
+/// diffusion_train.cpp: SeeSRTrainStep
+void add_diffusion_train_handlers(Handlers& handlers);
+
 /// diffusion_text.cpp: CLIPTextModel; tokenizer_sd2.tsv
 void add_diffusion_text_handlers(Handlers& handlers);
 void add_diffusion_text_files(FileHandlers& handlers);

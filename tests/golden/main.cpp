@@ -61,6 +61,7 @@ class Runner {
     add_diffusion_vae_handlers(handlers_);
     add_diffusion_sampling_handlers(handlers_);
     add_diffusion_pipeline_handlers(handlers_);
+    add_diffusion_train_handlers(handlers_);
     add_image_files(files_);
     add_picture_files(files_);
     add_clip_files(files_);

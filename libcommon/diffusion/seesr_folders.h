@@ -41,6 +41,7 @@ struct SdText {
 int64_t check_seesr(const SeesrFolders& folders);
 SdText load_text_encoder(const SeesrFolders& folders, const Placement& placement);
 SeesrModel load_seesr(const SeesrFolders& folders, const Placement& placement);
+std::shared_ptr<const AutoencoderKl> load_vae(const SeesrFolders& folders, const Placement& placement);
 DdpmScheduler load_scheduler(const SeesrFolders& folders);
 
 /// The networks that the configurations describe, without weights: zero, and in no memory until they are

@@ -53,7 +53,7 @@ class BatchSource::Loader {
  public:
   Loader(const DataConfig& config, std::int64_t first_iteration, int rank, int ranks)
       : crop_(config.crop),
-        lr_crop_(config.whole ? config.crop : config.crop / std::max(1, config.scale)),
+        lr_crop_(config.whole || config.enlarged ? config.crop : config.crop / std::max(1, config.scale)),
         share_(config.batch / ranks),
         first_(rank * share_),
         maker_(config, worker_count(config, ranks)),
@@ -139,6 +139,8 @@ class BatchSource::Loader {
     batch->samples.assign(all.begin() + first_, all.begin() + first_ + share_);
     batch->tensors = {at::empty({share_, 3, lr_crop_, lr_crop_}, at::kFloat),
                       at::empty({share_, 3, crop_, crop_}, at::kFloat)};
+    for (const auto& sample : batch->samples) batch->tensors.items.push_back(sample.item);
+    batch->tensors.captions.resize(batch->samples.size());
     pending_.push_back(std::move(batch));
     work_.notify_all();
     return pending_.back().get();
@@ -153,6 +155,7 @@ class BatchSource::Loader {
       const auto sample = maker_.make(batch.samples[i]);
       batch.tensors.lr[static_cast<std::int64_t>(i)].copy_(sample.lr);
       batch.tensors.hr[static_cast<std::int64_t>(i)].copy_(sample.hr);
+      batch.tensors.captions[i] = sample.caption;
     } catch (...) {
       failure = std::current_exception();
     }

@@ -7,6 +7,8 @@
 // batch of B that one rank would have.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/torch.h"
 #include "training/data_config.h"
@@ -15,8 +17,10 @@ namespace sr {
 
 /// float32 in [0,1], contiguous, in the CPU's memory.
 struct TrainingBatch {
-  Tensor lr;  ///< [N,3,crop/scale,crop/scale]; of whole pictures: [N,3,crop,crop]
+  Tensor lr;  ///< [N,3,crop/scale,crop/scale]; of whole pictures, or enlarged: [N,3,crop,crop]
   Tensor hr;  ///< [N,3,crop,crop]
+  std::vector<std::string> items = {};     ///< [N]: names of what is drawn for each (core/random.h)
+  std::vector<std::string> captions = {};  ///< [N]; empty texts where a source has none
 };
 
 class BatchSource {

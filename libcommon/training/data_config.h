@@ -17,6 +17,8 @@ struct TrainingSource {
   /// name, counts as the same). Empty: LR pictures are made of the HR ones.
   std::vector<fs::path> lr;
   double weight = 1;  ///< samples come from the sources in proportion to these
+  /// Captions: a folder for each of `hr`, with a text file (.txt) of every picture's name. Empty: none.
+  std::vector<fs::path> tags = {};
 };
 
 struct DataConfig {
@@ -34,6 +36,9 @@ struct DataConfig {
   /// Pictures are shown whole, whatever their sizes: resized to a square of `crop` pixels a side, the LR one
   /// too (see SampleMaker).
   bool whole = false;
+  /// As SeeSR's ControlNet is shown them, LR crops are enlarged to the HR ones' size, by PyTorch's bicubic,
+  /// on the 8-bit grid. Pairs may have LR pictures of that size already.
+  bool enlarged = false;
 
   bool flip = true, rotate = true;
   std::uint64_t seed = 0;

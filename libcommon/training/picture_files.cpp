@@ -104,21 +104,41 @@ void add_pairs(const fs::path& hr, const fs::path& lr, int scale, SourceFiles& f
   }
 }
 
+/// Of the pictures from `first` on, which are in `root`, or are it.
+void add_captions(const fs::path& root, const fs::path& tags, size_t first, SourceFiles& files) {
+  for (size_t i = first; i < files.hr.size(); i++) {
+    const auto& picture = files.hr[i];
+    const auto below = (root / "").string().size();
+    const fs::path name = is_folder(root) ? fs::path(picture.string().substr(below)) : picture.filename();
+    files.tags.push_back(tags / (without_extension(name) + ".txt"));
+    if (path_exists(files.tags.back())) continue;
+    throw UsageError(fmt::format("{}: there is no caption {}", printable(picture.string()),
+                                 printable(files.tags.back().string())));
+  }
+}
+
+/// `what` are as many as there are HR folders, or none.
+void check_count(const TrainingSource& source, const std::vector<fs::path>& given, const char* what) {
+  if (given.empty() || given.size() == source.hr.size()) return;
+  throw UsageError(fmt::format("{} HR folders with {} {} folders: each needs its own", source.hr.size(),
+                               given.size(), what));
+}
+
 }  // namespace
 
 SourceFiles find_files(const TrainingSource& source, int scale) {
   if (source.hr.empty()) throw UsageError("a training source without HR pictures");
-  if (!source.lr.empty() && source.lr.size() != source.hr.size()) {
-    throw UsageError(fmt::format("{} HR folders with {} LR folders: each needs its own", source.hr.size(),
-                                 source.lr.size()));
-  }
+  check_count(source, source.lr, "LR");
+  check_count(source, source.tags, "caption");
   SourceFiles files;
   for (size_t i = 0; i < source.hr.size(); i++) {
+    const auto first = files.hr.size();
     if (source.lr.empty()) {
       add_alone(source.hr[i], files);
     } else {
       add_pairs(source.hr[i], source.lr[i], scale, files);
     }
+    if (!source.tags.empty()) add_captions(source.hr[i], source.tags[i], first, files);
   }
   return files;
 }

@@ -21,10 +21,12 @@ DataConfig read_data(Settings table, DataConfig data) {
   if (data.crop % data.scale != 0) table.refuse("crop", "the crop is no multiple of the scale");
   auto sources = table.tables("sources");
   TrainingSource single{paths(table.texts("hr")), paths(table.texts("lr")), 1};
+  if (data.enlarged) single.tags = paths(table.texts("tags"));
   if (!single.hr.empty()) data.sources.push_back(std::move(single));
   for (auto& source : sources) {
     data.sources.push_back(
         {paths(source.texts("hr")), paths(source.texts("lr")), source.number("weight", 1, 0, 1e9)});
+    if (data.enlarged) data.sources.back().tags = paths(source.texts("tags"));
     source.done();
   }
   table.done();

@@ -1,6 +1,7 @@
 #include "training/sample_maker.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -71,6 +72,23 @@ Tensor whole(const Pixels& pixels) {
 
 PictureSize size_of(const Tensor& image) { return {image.size(-2), image.size(-1)}; }
 
+Rectangle in_hr(const Rectangle& lr, std::int64_t scale) {
+  return {lr.top * scale, lr.left * scale, lr.height * scale, lr.width * scale};
+}
+
+/// [3,h,w] to [3,side,side].
+Tensor enlarged(const Tensor& lr, std::int64_t side) {
+  if (lr.size(-1) == side) return lr;
+  return rounded_to_8_bits(interpolate_to(lr.unsqueeze(0), side, side, Interpolation::bicubic))[0];
+}
+
+/// A caption's file, which may end a line.
+std::string read_caption(const fs::path& file) {
+  auto text = read_file(file);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 int official_margin(const std::string& degradation) { return degradation == "realesrgan" ? 144 : 0; }
@@ -81,7 +99,7 @@ SampleMaker::SampleMaker(const DataConfig& config, int threads) : config_(config
   for (const auto& source : config.sources) {
     const auto found = find_files(source, config.scale);
     const auto first = files.size();
-    sources_.push_back({first, first + found.hr.size(), !found.lr.empty()});
+    sources_.push_back({first, first + found.hr.size(), !found.lr.empty(), found.tags});
     planned_.push_back({found.hr.size(), source.weight});
     files.insert(files.end(), found.hr.begin(), found.hr.end());
     files.insert(files.end(), found.lr.begin(), found.lr.end());
@@ -118,7 +136,8 @@ void SampleMaker::check_pairs() const {
     if (!sources_[s].paired) continue;
     for (size_t i = 0; i < planned_[s].pictures; i++) {
       const auto hr = store_->size_of(sources_[s].hr + i), lr = store_->size_of(sources_[s].lr + i);
-      if (lr.height * config_.scale == hr.height && lr.width * config_.scale == hr.width) continue;
+      const auto scale = scale_of(hr, lr);
+      if (lr.height * scale == hr.height && lr.width * scale == hr.width) continue;
       throw UsageError(fmt::format("{}: its {}x{} pixels are not {} times the {}x{} of {}",
                                    printable(store_->file(sources_[s].hr + i).string()), hr.width, hr.height,
                                    config_.scale, lr.width, lr.height,
@@ -128,6 +147,14 @@ void SampleMaker::check_pairs() const {
 }
 
 TrainingSample SampleMaker::make(const PlannedSample& sample) {
+  auto made = pair(sample);
+  if (config_.enlarged) made.lr = enlarged(made.lr, config_.crop);
+  const auto& captions = sources_[sample.source].captions;
+  if (!captions.empty()) made.caption = read_caption(captions[sample.picture]);
+  return made;
+}
+
+TrainingSample SampleMaker::pair(const PlannedSample& sample) {
   if (sources_[sample.source].paired) return config_.whole ? whole_pair(sample) : paired(sample);
   return naming_errors(printable(store_->file(hr_picture(sample)).string()), [&] {
     if (config_.whole) return whole_degraded(sample);
@@ -139,8 +166,9 @@ TrainingSample SampleMaker::paired(const PlannedSample& sample) {
   const auto hr = store_->pixels(hr_picture(sample));
   const auto lr = store_->pixels(sources_[sample.source].lr + sample.picture);
   auto places = stream(sample, "crop");
-  const auto crop = draw_lr_crop(lr.size, places);
-  return turned(planes_of(lr, crop), planes_of(hr, in_hr(crop)), sample);
+  const auto scale = scale_of(hr.size, lr.size);
+  const auto crop = draw_lr_crop(lr.size, scale, places);
+  return turned(planes_of(lr, crop), planes_of(hr, in_hr(crop, scale)), sample);
 }
 
 TrainingSample SampleMaker::whole_pair(const PlannedSample& sample) {
@@ -166,8 +194,9 @@ TrainingSample SampleMaker::whole_degraded(const PlannedSample& sample) {
 TrainingSample SampleMaker::shrunken(const PlannedSample& sample) {
   const auto hr = store_->pixels(hr_picture(sample));
   auto places = stream(sample, "crop");
-  const auto crop = draw_lr_crop({hr.size.height / config_.scale, hr.size.width / config_.scale}, places);
-  return turned(shrunken_crop(hr, config_.scale, crop), planes_of(hr, in_hr(crop)), sample);
+  const auto scale = config_.scale;
+  const auto crop = draw_lr_crop({hr.size.height / scale, hr.size.width / scale}, scale, places);
+  return turned(shrunken_crop(hr, scale, crop), planes_of(hr, in_hr(crop, scale)), sample);
 }
 
 TrainingSample SampleMaker::degraded(const PlannedSample& sample) {
@@ -179,8 +208,8 @@ TrainingSample SampleMaker::degraded(const PlannedSample& sample) {
   const auto augmentation = draw_augmentation(config_.flip, config_.rotate, turns);
   const auto image = augmented(planes_of(pixels, part), augmentation).contiguous().unsqueeze(0);
   const auto pair = feasible(sample.item, [&](const std::string& item) { return degrade_part(image, item); });
-  const auto crop = draw_lr_crop(size_of(pair.lr), places);
-  return {cut(pair.lr, crop), cut(pair.hr, in_hr(crop))};
+  const auto crop = draw_lr_crop(size_of(pair.lr), scale, places);
+  return {cut(pair.lr, crop), cut(pair.hr, in_hr(crop, scale))};
 }
 
 TrainingSample SampleMaker::degrade_part(const Tensor& hr, const std::string& item) const {
@@ -193,14 +222,14 @@ TrainingSample SampleMaker::degrade_part(const Tensor& hr, const std::string& it
   return {lr[0], kept[0]};
 }
 
-Rectangle SampleMaker::draw_lr_crop(PictureSize lr, RandomStream& stream) const {
-  const auto side = config_.crop / config_.scale;
-  return draw_place(lr, side, side, stream);
+std::int64_t SampleMaker::scale_of(PictureSize hr, PictureSize lr) const {
+  const bool same = config_.enlarged && lr.height == hr.height && lr.width == hr.width;
+  return same ? 1 : config_.scale;
 }
 
-Rectangle SampleMaker::in_hr(const Rectangle& lr) const {
-  const auto scale = config_.scale;
-  return {lr.top * scale, lr.left * scale, lr.height * scale, lr.width * scale};
+Rectangle SampleMaker::draw_lr_crop(PictureSize lr, std::int64_t scale, RandomStream& stream) const {
+  const auto side = config_.crop / scale;
+  return draw_place(lr, side, side, stream);
 }
 
 TrainingSample SampleMaker::turned(const Tensor& lr, const Tensor& hr, const PlannedSample& sample) const {

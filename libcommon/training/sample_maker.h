@@ -12,8 +12,9 @@ namespace sr {
 
 /// float32 in [0,1], on the 8-bit grid but for HR crops that were sharpened in float32 [3,crop,crop].
 struct TrainingSample {
-  Tensor lr;  ///< [3,crop/scale,crop/scale]; of whole pictures: [3,crop,crop]
-  Tensor hr;  ///< [3,crop,crop]
+  Tensor lr;                 ///< [3,crop/scale,crop/scale]; of whole pictures, or enlarged: [3,crop,crop]
+  Tensor hr;                 ///< [3,crop,crop]
+  std::string caption = {};  ///< where the source has captions: the file's text
 };
 
 /// The margin (see DataConfig) of the official loaders: 144 for "realesrgan" (400 pixels are degraded for a
@@ -52,6 +53,7 @@ class SampleMaker {
   struct Source {
     std::size_t hr = 0, lr = 0;  ///< of the first picture in the store
     bool paired = false;
+    std::vector<fs::path> captions;  ///< one for each picture, or none
   };
 
   std::size_t hr_picture(const PlannedSample& sample) const {
@@ -59,6 +61,7 @@ class SampleMaker {
   }
   void check_crops() const;
   void check_pairs() const;
+  TrainingSample pair(const PlannedSample& sample);
   TrainingSample paired(const PlannedSample& sample);
   TrainingSample whole_pair(const PlannedSample& sample);
   TrainingSample whole_degraded(const PlannedSample& sample);
@@ -66,9 +69,10 @@ class SampleMaker {
   TrainingSample degraded(const PlannedSample& sample);
   /// `hr` [1,3,H,W]; LR and HR of the same part.
   TrainingSample degrade_part(const Tensor& hr, const std::string& item) const;
+  /// HR side / LR side of a pair.
+  std::int64_t scale_of(PictureSize hr, PictureSize lr) const;
   /// Where a crop of the configuration's size lies in an LR picture.
-  Rectangle draw_lr_crop(PictureSize lr, RandomStream& stream) const;
-  Rectangle in_hr(const Rectangle& lr) const;
+  Rectangle draw_lr_crop(PictureSize lr, std::int64_t scale, RandomStream& stream) const;
   /// Both crops turned alike.
   TrainingSample turned(const Tensor& lr, const Tensor& hr, const PlannedSample& sample) const;
   RandomStream stream(const PlannedSample& sample, std::string_view purpose) const;

@@ -15,6 +15,7 @@
 #include <doctest.h>
 #include <fmt/format.h>
 #include <functional>
+#include <map>
 #include <set>
 #include <sys/stat.h>
 
@@ -268,7 +269,7 @@ TEST_CASE("both halves of a pair are cut and turned alike") {
   }
   config.sources = {{{data.path() / "pairs/hr"}, {data.path() / "pairs/lr"}, 1}};
   std::set<float> corners;
-  for (const auto& [lr, hr] : batches(config, 0, 8)) {
+  for (const auto& [lr, hr, items, captions] : batches(config, 0, 8)) {
     CHECK(at::equal(lr.repeat_interleave(2, 2).repeat_interleave(2, 3), hr));
     for (std::int64_t i = 0; i < lr.size(0); i++) corners.insert(lr[i][0][0][0].item<float>());
   }
@@ -282,7 +283,7 @@ TEST_CASE("what is degraded on the fly is cut and turned with its HR crop") {
   config.degradation = data.identity();
   for (const int margin : {-1, 0, 9, 1000}) {
     config.margin = margin;
-    for (const auto& [lr, hr] : batches(config, 0, 3)) CHECK(at::equal(lr, hr));
+    for (const auto& [lr, hr, items, captions] : batches(config, 0, 3)) CHECK(at::equal(lr, hr));
   }
 }
 
@@ -320,6 +321,59 @@ TEST_CASE("whole pictures of any size become squares, degraded or of a pair") {
   CHECK(at::equal(pair.hr[0], levels("a", 64, 64).permute({2, 0, 1}).to(at::kFloat) / 255));
   CHECK(at::equal(pair.lr[0], interpolate_to(levels("b", 20, 33).permute({2, 0, 1}).unsqueeze(0) / 255.0F, 64,
                                              64, Interpolation::bilinear)[0]));
+}
+
+TEST_CASE("LR pictures are enlarged to their HR pictures' size, unless they have it") {
+  const Data data;
+  auto config = data.config();
+  config.enlarged = true;
+  config.flip = config.rotate = false;
+  config.batch = 1;
+  const auto picture = [](const char* name, std::int64_t side) {
+    return levels(name, side, side).permute({2, 0, 1}).to(at::kFloat) / 255;
+  };
+  write_picture(data.path() / "hr.png", levels("hr", 16, 16));
+  write_picture(data.path() / "small.png", levels("small", 4, 4));
+  write_picture(data.path() / "large.png", levels("large", 16, 16));
+  const auto lr_of = [&](const char* name) {
+    config.sources = {{{data.path() / "hr.png"}, {data.path() / name}, 1}};
+    const auto batch = batches(config, 0, 1).front();
+    CHECK(at::equal(batch.hr[0], picture("hr", 16)));
+    return batch.lr[0];
+  };
+  const Tensor enlarged = interpolate_to(picture("small", 4).unsqueeze(0), 16, 16, Interpolation::bicubic)[0];
+  CHECK(at::equal(lr_of("small.png"), rounded_to_8_bits(enlarged)));
+  CHECK(at::equal(lr_of("large.png"), picture("large", 16)));
+  config.enlarged = false;
+  CHECK(contains(refusal(config), "are not 4 times"));
+}
+
+TEST_CASE("captions come with their pictures, and each sample with its name") {
+  const Data data;
+  auto config = data.config();
+  config.sources = {{{data.folder() / "even", data.folder() / "odd"},
+                     {},
+                     1,
+                     {data.path() / "captions", data.path() / "captions"}}};
+  CHECK(contains(refusal(config), "there is no caption"));
+  fs::create_directories(data.path() / "captions");
+  std::map<std::string, Tensor> pictures;
+  for (int i = 0; i < 5; i++) {
+    std::ofstream(fmt::format("{}/captions/{}.txt", data.path().string(), i)) << "caption " << i << ",\n";
+    pictures[fmt::format("caption {},", i)] =
+        levels(fmt::format("{}/{}.png", i % 2 == 0 ? "even" : "odd", i), 50 + 3 * i, 71 - 2 * i);
+  }
+  config.flip = config.rotate = false;
+  for (const auto& batch : batches(config, 4, 2)) {
+    REQUIRE(batch.captions.size() == 6);
+    for (size_t i = 0; i < 6; i++) {
+      const auto hr = (batch.hr[static_cast<std::int64_t>(i)] * 255).round().to(at::kByte).permute({1, 2, 0});
+      const auto windows = pictures.at(batch.captions[i]).unfold(0, 16, 1).unfold(1, 16, 1);
+      const auto wanted = hr.permute({2, 0, 1}).unsqueeze(0).unsqueeze(0);
+      CHECK(windows.eq(wanted).flatten(2).all(2).any().item<bool>());
+    }
+  }
+  CHECK(batches(config, 4, 1).front().items.at(5) == "iteration 4 sample 5");
 }
 
 TEST_CASE("pictures are the same from a cache, from memory, and decoded each time") {

@@ -1,0 +1,44 @@
+#pragma once
+// The networks that SeeSR's training begins with, and the folders that it ends with. Source: cswry/SeeSR
+// train_seesr.py (@8edecc7), huggingface/diffusers src/diffusers/models/controlnet.py
+// ControlNetModel.from_unet (v0.21.0).
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/autocast.h"
+#include "diffusion/ddpm_scheduler.h"
+#include "nets/autoencoder_kl.h"
+#include "nets/controlnet.h"
+#include "nets/ram.h"
+#include "tagging/tags.h"
+#include "training/seesr_config.h"
+#include "training/training_weights.h"
+
+namespace sr {
+
+struct SeesrParts {
+  std::shared_ptr<ConditionedUnet> unet;   ///< float32; its `image_attentions` are to learn
+  std::shared_ptr<ControlNet> controlnet;  ///< float32; all of it is to learn
+  std::shared_ptr<const AutoencoderKl> vae;
+  DdpmScheduler scheduler;
+  /// Captions -> [N,77,features], float32.
+  std::function<Tensor(const std::vector<std::string>&)> encode;
+  std::shared_ptr<Ram> ram;     ///< with DAPE's LoRA beside it, unmerged, unless there is none
+  std::optional<TagList> tags;  ///< where RAM is to make captions
+};
+
+/// From folders and files; `image_attentions` and the ControlNet begin as the official script has them,
+/// unless there is a start. The autoencoder, the text encoder and RAM are in the arithmetic's type, on its
+/// device. Throws Error, or UsageError, that names the file which is missing or wrong.
+SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithmetic,
+                            const TrainingWeights& weights);
+
+/// Writes `folder`/unet and `folder`/controlnet as diffusers reads them, float32: what the training began
+/// with under what it `trained` ("unet.NAME", "controlnet.NAME"). Throws Error.
+void write_seesr(const fs::path& folder, const SeesrConfig& config, const StateDict& trained);
+
+}  // namespace sr

@@ -1,0 +1,169 @@
+#include "training/seesr_trainer.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "nets/fill_module.h"
+#include "nets/lora.h"
+#include "tagging/ram_input.h"
+#include "training/checkpoint.h"
+
+namespace sr {
+namespace {
+
+constexpr const char *kTrained = "trained.", *kAverage = "ema.", *kOptimiser = "optimiser.";
+
+/// Where `learns` holds for a parameter's name it asks for a gradient, and is added under `prefix`.
+template <class Learns>
+void choose(torch::nn::Module& network, const std::string& prefix, const Learns& learns,
+            NamedParameters& chosen) {
+  for (const auto& [name, parameter] : all_parameters(network)) {
+    parameter.requires_grad_(learns(name));
+    if (learns(name)) chosen.emplace_back(prefix + name, parameter);
+  }
+}
+
+/// A stretch of a batch's texts.
+std::vector<std::string> stretch(const std::vector<std::string>& all, std::int64_t first,
+                                 std::int64_t count) {
+  return {all.begin() + first, all.begin() + first + count};
+}
+
+}  // namespace
+
+SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmetic, SeesrParts parts,
+                           ProcessGroup* group)
+    : config_(config), arithmetic_(arithmetic), parts_(std::move(parts)), group_(group) {
+  const auto factor = parts_.vae->factor();
+  if (config_.data.crop % factor != 0)
+    throw UsageError(fmt::format("data.crop: {} is no multiple of {}", config_.data.crop, factor));
+  NamedParameters chosen;
+  choose(
+      *parts_.controlnet, "controlnet.", [](const std::string&) { return true; }, chosen);
+  choose(*parts_.unet, "unet.", is_image_attention, chosen);
+  freeze();
+  parts_.controlnet->set_recomputing(config_.checkpointing);
+  parts_.unet->set_recomputing(config_.checkpointing);
+  learner_ = std::make_unique<Learner>("networks", std::move(chosen), config_.optimiser, group_);
+  if (config_.ema > 0) ema_ = std::make_unique<Ema>(learner_->parameters(), config_.ema);
+}
+
+void SeesrTrainer::freeze() {
+  parts_.unet->to(arithmetic_.device);
+  parts_.controlnet->to(arithmetic_.device);
+  if (arithmetic_.type == at::kFloat) return;
+  for (const auto& module : parts_.unet->modules()) {
+    auto* layer = dynamic_cast<WeightLayer*>(module.get());
+    if (layer != nullptr && !layer->weight.requires_grad()) layer->set_precision(arithmetic_.type);
+  }
+}
+
+// --- a step ------------------------------------------------------------------------------------------------
+
+std::vector<std::string> SeesrTrainer::named(const Tensor& hr) const {
+  mute_lora(*parts_.ram, true);
+  const Tensor logits =
+      parts_.ram->logits(parts_.ram->embed(ram_input(hr, parts_.ram->config().swin.image_size)));
+  mute_lora(*parts_.ram, false);
+  const Tensor probabilities = tag_probabilities(logits).cpu();
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < hr.size(0); i++) {
+    const auto present = present_tags(probabilities[i], parts_.tags->thresholds);
+    names.push_back(joined_tags(*parts_.tags, present) + ",");
+  }
+  return names;
+}
+
+std::vector<std::string> SeesrTrainer::captions(const TrainingBatch& batch, std::int64_t first,
+                                                const Tensor& hr) const {
+  auto texts = parts_.tags ? named(hr) : stretch(batch.captions, first, hr.size(0));
+  for (size_t i = 0; i < texts.size(); i++) {
+    const auto& item = batch.items[static_cast<size_t>(first) + i];
+    if (RandomStream(config_.seed, item, "caption").uniform() < config_.null_text_ratio) texts[i] = "";
+  }
+  return texts;
+}
+
+SeesrSight SeesrTrainer::sight(const TrainingBatch& batch, std::int64_t first, const Tensor& hr,
+                               const Tensor& lr) const {
+  const at::NoGradGuard no_grad;
+  const auto side = parts_.ram->config().swin.image_size;
+  return {.pictures = lr,
+          .text = parts_.encode(captions(batch, first, hr)),
+          .image_tokens = parts_.ram->embed(ram_input(lr, side, RamResize::bicubic))};
+}
+
+SeesrNoise SeesrTrainer::noise(const std::vector<std::string>& items, at::IntArrayRef sizes) const {
+  const auto factor = parts_.vae->factor(), count = static_cast<std::int64_t>(items.size());
+  const Tensor code =
+      at::empty({count, parts_.vae->config().latents, sizes[2] / factor, sizes[3] / factor}, at::kFloat);
+  const Tensor added = at::empty_like(code), timesteps = at::empty({count}, at::kLong);
+  for (std::int64_t i = 0; i < count; i++) {
+    const auto stream = [&](const char* purpose) {
+      return RandomStream(config_.seed, items[static_cast<size_t>(i)], purpose);
+    };
+    stream("code").fill_normal(code[i]);
+    stream("noise").fill_normal(added[i]);
+    timesteps[i] = stream("timestep").integer(0, parts_.scheduler.config().train_timesteps - 1);
+  }
+  const auto& device = arithmetic_.device;
+  return {.code = code.to(device), .added = added.to(device), .timesteps = timesteps.to(device)};
+}
+
+Tensor SeesrTrainer::loss(const TrainingBatch& batch, std::int64_t first, std::int64_t count) const {
+  const Tensor hr = batch.hr.narrow(0, first, count).to(arithmetic_.device);
+  const Tensor lr = batch.lr.narrow(0, first, count).to(arithmetic_.device);
+  const auto drawn = noise(stretch(batch.items, first, count), hr.sizes());
+  const auto seen = sight(batch, first, hr, lr);
+  const Tensor latents = seesr_latents(*parts_.vae, hr, drawn.code);
+  const auto forward = [&] {
+    const Autocast autocast(arithmetic_);
+    return seesr_forward(*parts_.unet, *parts_.controlnet, parts_.scheduler, latents, seen, drawn);
+  };
+  return forward().loss();
+}
+
+StepReport SeesrTrainer::step(std::int64_t iteration, const TrainingBatch& batch) {
+  StepReport report;
+  const auto parts = batch.hr.chunk(config_.accumulate);
+  const double share = 1.0 / static_cast<double>(parts.size());
+  std::int64_t first = 0;
+  learner_->drop_gradients();
+  for (size_t i = 0; i < parts.size(); i++) {
+    const Tensor noise = loss(batch, first, parts[i].size(0));
+    first += parts[i].size(0);
+    report.add({{"noise", noise}}, share);
+    learner_->expect_backward(i + 1 == parts.size());
+    (noise * share).backward();
+  }
+  const auto [rate, gradient_norm] = learner_->step(iteration, ema_.get());
+  report.rate = rate;
+  report.gradient_norm = gradient_norm;
+  report.take_means(group_);
+  return report;
+}
+
+// --- state -------------------------------------------------------------------------------------------------
+
+StateDict SeesrTrainer::trained() const {
+  return {learner_->parameters().begin(), learner_->parameters().end()};
+}
+
+StateDict SeesrTrainer::state() const {
+  StateDict state;
+  add_part(state, kTrained, trained());
+  if (ema_) add_part(state, kAverage, ema_->state());
+  add_part(state, kOptimiser, learner_->state());
+  return state;
+}
+
+void SeesrTrainer::load_state(const StateDict& state) {
+  copy_tensors(part_of(state, kTrained), trained(), "what is trained");
+  learner_->load_state(part_of(state, kOptimiser));
+  if (ema_) ema_->load_state(part_of(state, kAverage));
+}
+
+StateDict SeesrTrainer::result() const { return ema_ ? ema_->state() : trained(); }
+
+}  // namespace sr

@@ -1,0 +1,52 @@
+#pragma once
+// SeeSR in training: the ControlNet, and the U-Net's `image_attentions`, learn to tell the noise in latents
+// of sharp pictures from the degraded ones; the U-Net's rest and all else stay as they are. Source:
+// cswry/SeeSR train_seesr.py, dataloaders/paired_dataset.py PairedCaptionDataset (@8edecc7).
+
+#include "training/ema.h"
+#include "training/learner.h"
+#include "training/seesr_loss.h"
+#include "training/seesr_parts.h"
+#include "training/trainable.h"
+
+namespace sr {
+
+class SeesrTrainer : public Trainable {
+ public:
+  /// What learns is float32, what doesn't in the arithmetic's type. `group`, which must outlive this, may be
+  /// null: alone. Throws UsageError where the crop is none of the autoencoder's.
+  SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmetic, SeesrParts parts,
+               ProcessGroup* group = nullptr);
+
+  /// Of batches of enlarged pictures, with captions unless RAM makes them. Noise, timesteps and dropped
+  /// captions are functions of the seed and the item's name.
+  StepReport step(std::int64_t iteration, const TrainingBatch& batch) override;
+  /// What is trained, its averages and its optimiser.
+  StateDict state() const override;
+  void load_state(const StateDict& state) override;
+
+  /// What is trained, averaged where there are averages: "unet.NAME" and "controlnet.NAME" (see write_seesr).
+  StateDict result() const;
+
+ private:
+  void freeze();
+  /// Samples [first, first + count) of the batch.
+  Tensor loss(const TrainingBatch& batch, std::int64_t first, std::int64_t count) const;
+  /// What each sample's caption comes to.
+  std::vector<std::string> captions(const TrainingBatch& batch, std::int64_t first, const Tensor& hr) const;
+  /// RAM's tags of sharp pictures, as make_tags.py writes them: "a, b, c,".
+  std::vector<std::string> named(const Tensor& hr) const;
+  SeesrSight sight(const TrainingBatch& batch, std::int64_t first, const Tensor& hr, const Tensor& lr) const;
+  /// For pictures of this size.
+  SeesrNoise noise(const std::vector<std::string>& items, at::IntArrayRef sizes) const;
+  StateDict trained() const;
+
+  SeesrConfig config_;
+  Arithmetic arithmetic_;
+  SeesrParts parts_;
+  ProcessGroup* group_;
+  std::unique_ptr<Learner> learner_;
+  std::unique_ptr<Ema> ema_;  ///< null: none
+};
+
+}  // namespace sr

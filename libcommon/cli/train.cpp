@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/share.h"
+#include "cli/train_seesr.h"
 #include "cli/weights_source.h"
 #include "core/memory.h"
 #include "core/presets.h"
@@ -12,6 +13,7 @@
 #include "infer/device.h"
 #include "training/dape_trainer.h"
 #include "training/run.h"
+#include "training/seesr_trainer.h"
 #include "training/trainer.h"
 #include "weights/safetensors.h"
 
@@ -46,10 +48,11 @@ TomlValue parse_change(const std::string& text) {
 }
 
 bool trains_dape(const std::string& kind) { return kind == "dape"; }
+bool trains_seesr(const std::string& kind) { return kind == "seesr"; }
 
 /// What --start sets.
 std::string start_setting(const std::string& kind) {
-  return trains_dape(kind) ? "dape.ram" : "generator.start";
+  return trains_dape(kind) ? "dape.ram" : trains_seesr(kind) ? "seesr.start" : "generator.start";
 }
 
 /// The settings file under what the command line says.
@@ -63,6 +66,9 @@ TomlValue resolved(const TrainOptions& options) {
   const auto overlay = [&](const TomlValue& value) { settings = settings.overlaid(value, kLevels); };
   if (!options.hr.empty()) overlay(change("data.hr", toml_texts(options.hr)));
   if (!options.lr.empty()) overlay(change("data.lr", toml_texts(options.lr)));
+  if (!options.tags.empty()) overlay(change("data.tags", toml_texts(options.tags)));
+  if (!options.sd.empty()) overlay(change("seesr.sd", toml_text(options.sd)));
+  if (!options.dape.empty()) overlay(change("seesr.dape", toml_text(options.dape)));
   if (!options.validation.empty()) overlay(change("validation.hr", toml_texts(options.validation)));
   if (!options.start.empty()) overlay(change(start_setting(options.kind), toml_text(options.start)));
   if (options.iterations) overlay(change("iterations", std::to_string(*options.iterations)));
@@ -74,10 +80,11 @@ TomlValue resolved(const TrainOptions& options) {
 }
 
 void check_kind(const TrainOptions& options, const TomlValue& settings) {
-  const bool dape = is_dape_config(settings);
+  const bool dape = is_dape_config(settings), seesr = is_seesr_config(settings);
   if (dape && !trains_dape(options.kind)) throw UsageError("these settings train DAPE: sr-train dape");
-  if (!dape && trains_dape(options.kind))
-    throw UsageError("these settings have no table [dape]: sr-train psnr or gan");
+  if (seesr && !trains_seesr(options.kind)) throw UsageError("these settings train SeeSR: sr-train seesr");
+  if ((!dape && trains_dape(options.kind)) || (!seesr && trains_seesr(options.kind)))
+    throw UsageError(fmt::format("these settings have no table [{}]: sr-train psnr or gan", options.kind));
 }
 
 void check_data(const DataConfig& data) {
@@ -96,8 +103,8 @@ TrainConfig checked_config(const TrainOptions& options, const TomlValue& setting
   return config;
 }
 
-DapeConfig checked_dape_config(const TomlValue& settings) {
-  auto config = read_dape_config(settings);
+template <class Config>
+Config checked(Config config) {
   config.data.presets = presets_folder();
   check_data(config.data);
   return config;
@@ -192,13 +199,28 @@ void train_generator(Program& program, const TrainOptions& options, const TomlVa
 }
 
 void train_dape(Program& program, const TrainOptions& options, const TomlValue& settings) {
-  const auto config = checked_dape_config(settings);
+  const auto config = checked(read_dape_config(settings));
   Session session(program, options);
   std::optional<WeightsSource> source(options.weights);
   DapeTrainer trainer(config, session.arithmetic, weights_of(*source), session.run.group);
   source.reset();  // RAM's file holds five times what is kept of it
   run_training(trainer, config, settings.document(), session.run, session.log);
   if (session.writes() && !options.result.empty()) write_result(options.result, trainer.result(), at::kFloat);
+}
+
+void train_seesr(Program& program, const TrainOptions& options, const TomlValue& settings) {
+  auto config = checked(read_seesr_config(settings));
+  Session session(program, options);
+  std::optional<WeightsSource> source(options.weights);
+  config.sd = source->find_folder(config.sd).string();
+  if (!config.start.empty()) config.start = source->find_folder(config.start).string();
+  SeesrTrainer trainer(config, session.arithmetic, needed_to_start([&] {
+                         return load_seesr_parts(config, session.arithmetic, weights_of(*source));
+                       }),
+                       session.run.group);
+  source.reset();  // RAM's file holds five times what is kept of it
+  run_training(trainer, config, settings.document(), session.run, session.log);
+  if (session.writes() && !options.result.empty()) write_seesr(options.result, config, trainer.result());
 }
 
 // --- options -----------------------------------------------------------------------------------------------
@@ -253,7 +275,7 @@ ProgramInfo dape_info() {
 }
 
 void add_settings_options(CLI::App& app, TrainOptions& options) {
-  const bool dape = trains_dape(options.kind);
+  const bool dape = trains_dape(options.kind), seesr = trains_seesr(options.kind);
   app.set_config();  // --config is of the settings here
   app.add_option("--config", options.settings,
                  "A preset's name, or a .toml file; with --resume: the run's own")
@@ -261,7 +283,7 @@ void add_settings_options(CLI::App& app, TrainOptions& options) {
       ->group(kSettings);
   app.add_option("--set", options.changes,
                  fmt::format("Change a setting, such as {}; may be repeated",
-                             dape ? "optimiser.rate=5e-5" : "loss.gan.weight=0.1"))
+                             dape || seesr ? "optimiser.rate=5e-5" : "loss.gan.weight=0.1"))
       ->type_name("KEY=VALUE")
       ->group(kSettings);
   app.add_option("--iterations", options.iterations, "Train so many iterations in all")
@@ -278,6 +300,7 @@ void add_settings_options(CLI::App& app, TrainOptions& options) {
   app.add_option("--seed", options.seed, "What everything random comes from")
       ->type_name("N")
       ->group(kSettings);
+  if (seesr) return;
   app.add_option("--start", options.start,
                  dape ? "RAM's checkpoint: the teacher, and what the student begins as"
                       : "A checkpoint that the network begins with")
@@ -290,7 +313,7 @@ void add_data_options(CLI::App& app, TrainOptions& options) {
   app.add_option("--lr", options.lr, "Folders of their LR halves, one for each of --data")
       ->type_name("DIR")
       ->group(kData);
-  if (trains_dape(options.kind)) return;
+  if (trains_dape(options.kind) || trains_seesr(options.kind)) return;
   app.add_option("--validate", options.validation, "Folders of HR pictures to validate with")
       ->type_name("DIR")
       ->group(kData);
@@ -302,6 +325,7 @@ void add_output_options(Program& program, TrainOptions& options) {
   app.add_option("-o,--output", options.run, "The run's folder")->type_name("RUN")->group(kOutput);
   app.add_flag("--resume", options.resume, "Go on from the run's last checkpoint, if it has one")
       ->group(kOutput);
+  if (trains_seesr(options.kind)) return;
   app.add_option("--export", options.result,
                  dape ? "At the end write DAPE, as its official file has it, to FILE"
                       : "At the end write the generator (averaged weights) to FILE")
@@ -320,10 +344,13 @@ void add_output_options(Program& program, TrainOptions& options) {
 
 std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& options) {
   options.kind = kind;
-  auto program = std::make_unique<Program>(trains_dape(kind) ? dape_info() : info(kind));
+  auto program = std::make_unique<Program>(trains_dape(kind)    ? dape_info()
+                                           : trains_seesr(kind) ? seesr_info(kRunsAreKept)
+                                                                : info(kind));
   add_settings_options(program->app(), options);
   add_data_options(program->app(), options);
   add_output_options(*program, options);
+  if (trains_seesr(kind)) add_seesr_options(*program, options);
   add_weights_option(*program, options.weights);
   add_compute_options(*program, options.compute);
   return program;
@@ -331,9 +358,11 @@ std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& op
 
 ExitStatus train(Program& program, const TrainOptions& options) {
   if (options.run.empty()) throw UsageError("-o must name the run's folder");
-  const auto settings = resolved(options);
+  const auto settings = resolved(trains_seesr(options.kind) ? with_pair_folders(options) : options);
   check_kind(options, settings);
-  if (trains_dape(options.kind)) {
+  if (trains_seesr(options.kind)) {
+    train_seesr(program, options, settings);
+  } else if (trains_dape(options.kind)) {
     train_dape(program, options, settings);
   } else {
     train_generator(program, options, settings);

@@ -1,5 +1,5 @@
 #pragma once
-// What sr-train psnr, gan and dape do.
+// What sr-train psnr, gan, dape and seesr do.
 
 #include <memory>
 #include <optional>
@@ -11,17 +11,18 @@
 namespace sr {
 
 struct TrainOptions {
-  std::string kind;      ///< "psnr", "gan", "dape"
+  std::string kind;      ///< "psnr", "gan", "dape", "seesr"
   std::string settings;  ///< a preset's name, or a .toml file; empty: those of the run
   std::string run;       ///< the run's folder
   bool resume = false;
-  std::vector<std::string> hr, lr, validation;  ///< folders
-  std::vector<std::string> changes;             ///< KEY=VALUE of the settings
+  std::vector<std::string> hr, lr, validation, tags;  ///< folders
+  std::vector<std::string> changes;                   ///< KEY=VALUE of the settings
   std::optional<std::int64_t> iterations, batch, crop, seed;
-  std::string start;    ///< a checkpoint for the generator to begin with, or RAM's
-  std::string weights;  ///< a folder searched first
+  std::string start;     ///< a checkpoint for the generator to begin with, or RAM's; a folder of SeeSR's
+  std::string sd, dape;  ///< of SeeSR's training: Stable Diffusion's folder, DAPE's checkpoint
+  std::string weights;   ///< a folder searched first
   ComputeOptions compute;
-  std::string result, result_precision = "fp16";  ///< where the generator, or DAPE, goes at the end
+  std::string result, result_precision = "fp16";  ///< where the generator, DAPE or SeeSR goes at the end
   std::string sfd_result;                         ///< and Feat-D with the prompts
 };
 

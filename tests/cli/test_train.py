@@ -14,7 +14,8 @@ import time
 import unittest
 
 from harness import BIN, ROOT, Case, size, vips
-from weights import write_extractors, write_lpips, write_ram
+from seesr_models import BASE_UNET, unet, write_models, write_part
+from weights import tensors_of, write_extractors, write_lpips, write_ram
 
 PRESETS = ROOT / "share/presets"
 STEPS = 20
@@ -59,6 +60,7 @@ SMALL = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "optimiser.rate": 
          "log_every": 1}
 DAPE = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "optimiser.rate": 1e-2, "optimiser.schedule.warm_up": 0,
         "log_every": 1}
+SEESR = {"data.crop": 64, "data.batch": 2, "data.workers": 1, "accumulate": 1, "optimiser.rate": 1e-3, "log_every": 1}
 NOTHING_DROPPED = {"dape__path_drop": 0, "dape__dropout": 0}
 FIDELITY = {"loss.pixel.weight": 1}  # where adversaries pull too: so that it falls within a few steps
 
@@ -198,14 +200,15 @@ class Presets(Training):
         self.assertLessEqual(set(KINDS), set(names))
         readme = (PRESETS / "README.md").read_text()
         for name in names:
-            command = "dape" if name == "dape" else "gan" if self.adversarial(name) else "psnr"
+            command = name if name in ["dape", "seesr"] else "gan" if self.adversarial(name) else "psnr"
             with self.subTest(name):
                 self.fail_with(2, "--data must name folders", "sr-train", command, "--config", name, "-o", self.dir / "x")
                 self.assertIn(f"`{name}`", readme)
 
     def test_every_setting_is_documented(self):
         source = "".join((ROOT / "libcommon/training" / name).read_text()
-                         for name in ["train_config.cpp", "generator.cpp", "run_config.cpp", "dape_config.cpp"])
+                         for name in ["train_config.cpp", "generator.cpp", "run_config.cpp", "dape_config.cpp",
+                                      "seesr_config.cpp"])
         asked = set(re.findall(r'(?:[.](?:number|integer|flag|texts?|numbers|integers|choice<\w+>|tables?|has)|weight)'
                                r'\(\s*"(\w+)"', source))
         self.assertGreater(len(asked), 70)
@@ -376,6 +379,109 @@ class Dape(Training):
         out = self.dir / "run"
         self.succeed(*self.dape(out, "--resume", iterations=2))
         self.fail_with(2, "there is a run already", *self.dape(out, iterations=2))
+
+
+class Seesr(Training):
+    """SeeSR's training: what is its own, and what all runs can."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        write_models(cls.given / "models")
+        base = cls.given / "models/stable-diffusion-2-base"
+        write_part(base / "unet", BASE_UNET, unet(BASE_UNET), 13000)
+        for name in ["gt", "sr_bicubic", "lr", "tag"]:
+            (cls.given / "pairs" / name).mkdir(parents=True)
+        for i in range(2):
+            cut = [cls.given / f"hr/{i}.png", cls.given / f"pairs/gt/{i}.png", 10, 10, 64, 64]
+            vips("crop", *cut)
+            vips("gaussblur", cls.given / f"pairs/gt/{i}.png", cls.given / f"pairs/sr_bicubic/{i}.png", 3)
+            vips("thumbnail", cls.given / f"pairs/gt/{i}.png", cls.given / f"pairs/lr/{i}.png", 16)
+            (cls.given / f"pairs/tag/{i}.txt").write_text("bird, tree,\n")
+
+    def seesr(self, out, *more, data="pairs", precision="fp32", **changes):
+        changes = {**SEESR, **{k.replace("__", "."): v for k, v in changes.items()}}
+        return ["sr-train", "seesr", "--config", "seesr", "-o", out, "--data", self.given / data, "--weights",
+                self.given / "models", "--threads", "1", "--precision", precision, *settings(changes), *more]
+
+    def test_killed_at_any_moment(self):
+        self.check_killed(self.seesr, ["noise"])
+
+    def test_sigterm_leaves_a_checkpoint(self):
+        out = self.dir / "run"
+        process = subprocess.Popen([str(BIN / "sr-train"), *map(str, self.seesr(out, iterations=100000)[1:])],
+                                   stderr=subprocess.PIPE)
+        while not (out / "log.ndjson").exists() or len(log_of(out)) < 3:
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, [-signal.SIGTERM, 128 + signal.SIGTERM])
+        stopped_at = int(self.newest(out)[:7])
+        self.succeed("sr-train", "seesr", "-o", out, "--resume", "--iterations", stopped_at + 1, "--weights",
+                     self.given / "models", "--threads", "1")
+        self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
+
+    def test_losses_fall(self):
+        """Of eight pictures a step; noise and timesteps differ from step to step, so means are compared."""
+        for precision in ["fp32", "bf16"]:
+            with self.subTest(precision):
+                out = self.dir / precision
+                self.succeed(*self.seesr(out, precision=precision, iterations=STEPS, data__batch=8, optimiser__rate=5e-3))
+                losses = [line["noise"] for line in log_of(out)]
+                self.assertLess(mean(losses[-5:]), 0.9 * mean(losses[:5]))
+
+    def test_pictures_are_degraded_and_named_on_the_fly(self):
+        self.succeed(*self.seesr(self.dir / "run", data="hr", iterations=2))
+        kept = (self.dir / "run/config.toml").read_text()
+        self.assertNotIn("tags", kept)
+
+    def test_pair_folders(self):
+        """Enlarged LR halves are preferred; LR halves of a quarter's size are enlarged."""
+        self.succeed(*self.seesr(self.dir / "a", iterations=1))
+        kept = (self.dir / "a/config.toml").read_text()
+        for name in ["gt", "sr_bicubic", "tag"]:
+            self.assertIn(str(self.given / "pairs" / name), kept)
+        self.succeed(*self.seesr(self.dir / "b", "--lr", self.given / "pairs/lr", "--tags", self.given / "pairs/tag",
+                                 data="pairs/gt", iterations=1))
+        (self.dir / "half/gt").mkdir(parents=True)
+        self.fail_with(2, "neither sr_bicubic/ nor lr/", *self.seesr(self.dir / "c", data=self.dir / "half"))
+
+    def test_results_are_taken(self):
+        """Both folders, whose frozen tensors are Stable Diffusion's, and sr-diffuse runs with them."""
+        out = self.dir / "seesr"
+        self.succeed(*self.seesr(self.dir / "run", "--export", out, iterations=3, ema=0.5))
+        trained, _ = tensors_of(out / "unet/diffusion_pytorch_model.safetensors")
+        control, _ = tensors_of(out / "controlnet/diffusion_pytorch_model.safetensors")
+        checkpoint, _ = tensors_of(self.dir / "run/checkpoints/0000003.safetensors")
+        for name, tensor in trained.items():
+            if "image_attentions" in name:
+                self.assertEqual(tensor, checkpoint[f"ema.unet.{name}"])
+        self.assertEqual(set(name for name in checkpoint if name.startswith("trained.")),
+                         {f"trained.unet.{name}" for name in trained if "image_attentions" in name} |
+                         {f"trained.controlnet.{name}" for name in control})
+        self.assertEqual(set(name for name in trained if "image_attentions" not in name), set(unet(BASE_UNET)))
+        config = json.loads((out / "controlnet/config.json").read_text())
+        self.assertEqual((config["_class_name"], config["use_image_cross_attention"]), ("ControlNetModel", True))
+        self.assertEqual(json.loads((out / "unet/config.json").read_text()),
+                         {**BASE_UNET, "use_image_cross_attention": True})
+        self.succeed("sr-diffuse", "--seesr", out, "--weights", self.given / "models", "--steps", 1, "--process-size", 64,
+                     "--tagger", "none", "--no-soft", self.given / "pairs/lr/0.png", "-o", self.dir / "sr.png")
+        self.assertEqual(size(self.dir / "sr.png"), (64, 64))
+        self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
+
+    def test_wrong_settings(self):
+        out = self.dir / "run"
+        self.fail_with(2, "sr-train seesr", "sr-train", "psnr", "--config", "seesr", "-o", out)
+        self.fail_with(2, "no table [seesr]", "sr-train", "seesr", "--config", "srvgg", "-o", out)
+        for changes, message in [({"seesr__null_text_ratio": 2}, "not between 0 and 1"),
+                                 ({"data__crop": 36}, "no multiple of 8"), ({"loss__pixel": 1}, "loss"),
+                                 ({"data__batch": 3, "accumulate": 2}, "accumulate = 2")]:
+            with self.subTest(changes):
+                self.fail_with(2, message, *self.seesr(out, **changes))
+        self.fail_with(2, "nowhere", *self.seesr(out, "--sd", "nowhere"))
+        self.assertFalse(out.exists())
+        self.fail_with(2, "there is no caption", *self.seesr(out, "--tags", self.given / "hr"))
 
 
 class Ranks(Training):

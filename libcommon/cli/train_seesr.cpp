@@ -1,0 +1,80 @@
+#include "cli/train_seesr.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace sr {
+namespace {
+
+constexpr auto *kModel = "Model", *kData = "Data", *kOutput = "Output";
+
+std::string lr_of(const fs::path& folder) {
+  for (const auto* name : {"sr_bicubic", "lr"}) {
+    if (is_folder(folder / name)) return (folder / name).string();
+  }
+  throw UsageError(
+      fmt::format("{}: there is gt/, and neither sr_bicubic/ nor lr/", printable(folder.string())));
+}
+
+}  // namespace
+
+ProgramInfo seesr_info(const std::string& kept_runs) {
+  return {
+      "sr-train seesr",
+      "train SeeSR's ControlNet and its cross-attention over DAPE's embeddings",
+      "--config seesr -o RUN --data DIR... [OPTION]...",
+      "Beside a frozen Stable Diffusion 2 base, a ControlNet that is shown the degraded picture and "
+      "SeeSR's representation cross-attention learn to tell the noise in latents of the sharp one. The "
+      "settings are the preset seesr, or a .toml file that may extend it. --set changes any of them.\n\n" +
+          kept_runs +
+          "A folder of --data with gt/, sr_bicubic/ or lr/, and tag/ in it holds pairs as SeeSR prepares "
+          "them (sr-degrade --pairs, and a text of tags of each sharp picture). In any other, HR pictures "
+          "are cropped and degraded on the fly. Without tags RAM names what the sharp crop shows.",
+      {{"sr-train seesr --config seesr --data LSDIR -o run/", "Train as SeeSR does."},
+       {"sr-train seesr --config seesr --data pairs/ -o run/", "From pairs that were made before."},
+       {"sr-train seesr -o run/ --resume --export seesr/", "Write unet/ and controlnet/ for sr-diffuse."}}};
+}
+
+void add_seesr_options(Program& program, TrainOptions& options) {
+  auto& app = program.app();
+  app.add_option("--sd", options.sd,
+                 "Stable Diffusion 2 base in diffusers' layout (the settings': stable-diffusion-2-base)")
+      ->type_name("DIR")
+      ->group(kModel);
+  app.add_option("--dape", options.dape, "DAPE's checkpoint, which is laid over RAM (the settings': dape)")
+      ->type_name("NAME|FILE")
+      ->group(kModel);
+  app.add_option(
+         "--start", options.start,
+         "A folder of SeeSR's unet/ and controlnet/ to begin with, in place of Stable Diffusion's U-Net")
+      ->type_name("DIR")
+      ->group(kModel);
+  app.add_option("--tags", options.tags, "Folders of captions, NAME.txt each, one folder for each of --data")
+      ->type_name("DIR")
+      ->group(kData);
+  app.add_option("--export", options.result,
+                 "At the end write unet/ and controlnet/ (averaged weights, if there are) into DIR")
+      ->type_name("DIR")
+      ->group(kOutput);
+}
+
+TrainOptions with_pair_folders(TrainOptions options) {
+  const auto pairs = [](const fs::path& folder) { return is_folder(folder / "gt"); };
+  if (options.hr.empty() || !options.lr.empty() || !std::ranges::all_of(options.hr, pairs)) return options;
+  const bool tagged = options.tags.empty() && std::ranges::all_of(options.hr, [](const fs::path& folder) {
+                        return is_folder(folder / "tag");
+                      });
+  for (auto& name : options.hr) {
+    const fs::path folder = name;
+    options.lr.push_back(lr_of(folder));
+    if (tagged) options.tags.push_back((folder / "tag").string());
+    name = (folder / "gt").string();
+  }
+  return options;
+}
+
+}  // namespace sr

@@ -208,12 +208,25 @@ void train_dape(Program& program, const TrainOptions& options, const TomlValue& 
   if (session.writes() && !options.result.empty()) write_result(options.result, trainer.result(), at::kFloat);
 }
 
+/// `config` with the folders of its models found.
+SeesrConfig found(SeesrConfig config, const WeightsSource& source) {
+  config.sd = source.find_folder(config.sd).string();
+  if (!config.start.empty()) config.start = source.find_folder(config.start).string();
+  return config;
+}
+
+void plan_seesr(const TrainOptions& options, const TomlValue& settings) {
+  at::set_num_threads(threads_or_all(options.compute.threads));
+  auto arithmetic = arithmetic_of(options.compute);
+  arithmetic.device = at::kCPU;
+  print_seesr_plan(found(read_seesr_config(settings), WeightsSource(options.weights)), arithmetic);
+}
+
 void train_seesr(Program& program, const TrainOptions& options, const TomlValue& settings) {
   auto config = checked(read_seesr_config(settings));
   Session session(program, options);
   std::optional<WeightsSource> source(options.weights);
-  config.sd = source->find_folder(config.sd).string();
-  if (!config.start.empty()) config.start = source->find_folder(config.start).string();
+  config = found(std::move(config), *source);
   SeesrTrainer trainer(config, session.arithmetic, needed_to_start([&] {
                          return load_seesr_parts(config, session.arithmetic, weights_of(*source));
                        }),
@@ -357,10 +370,12 @@ std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& op
 }
 
 ExitStatus train(Program& program, const TrainOptions& options) {
-  if (options.run.empty()) throw UsageError("-o must name the run's folder");
+  if (options.run.empty() && !options.print_plan) throw UsageError("-o must name the run's folder");
   const auto settings = resolved(trains_seesr(options.kind) ? with_pair_folders(options) : options);
   check_kind(options, settings);
-  if (trains_seesr(options.kind)) {
+  if (options.print_plan) {
+    plan_seesr(options, settings);
+  } else if (trains_seesr(options.kind)) {
     train_seesr(program, options, settings);
   } else if (trains_dape(options.kind)) {
     train_dape(program, options, settings);

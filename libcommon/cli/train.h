@@ -18,9 +18,10 @@ struct TrainOptions {
   std::vector<std::string> hr, lr, validation, tags;  ///< folders
   std::vector<std::string> changes;                   ///< KEY=VALUE of the settings
   std::optional<std::int64_t> iterations, batch, crop, seed;
-  std::string start;     ///< a checkpoint for the generator to begin with, or RAM's; a folder of SeeSR's
-  std::string sd, dape;  ///< of SeeSR's training: Stable Diffusion's folder, DAPE's checkpoint
-  std::string weights;   ///< a folder searched first
+  std::string start;        ///< a checkpoint for the generator to begin with, or RAM's; a folder of SeeSR's
+  bool print_plan = false;  ///< of SeeSR's training: what it needs, in place of it
+  std::string sd, dape;     ///< of SeeSR's training: Stable Diffusion's folder, DAPE's checkpoint
+  std::string weights;      ///< a folder searched first
   ComputeOptions compute;
   std::string result, result_precision = "fp16";  ///< where the generator, DAPE or SeeSR goes at the end
   std::string sfd_result;                         ///< and Feat-D with the prompts

@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/records.h"
+#include "training/seesr_plan.h"
 
 namespace sr {
 namespace {
@@ -56,10 +58,27 @@ void add_seesr_options(Program& program, TrainOptions& options) {
   app.add_option("--tags", options.tags, "Folders of captions, NAME.txt each, one folder for each of --data")
       ->type_name("DIR")
       ->group(kData);
+  app.add_flag(
+         "--print-plan", options.print_plan,
+         "Print what a step of one picture needs of memory (GB by part, with and without checkpointing), "
+         "and train nothing")
+      ->group(kOutput);
   app.add_option("--export", options.result,
                  "At the end write unet/ and controlnet/ (averaged weights, if there are) into DIR")
       ->type_name("DIR")
       ->group(kOutput);
+}
+
+void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic) {
+  constexpr double kGigabyte = 1e9;
+  const auto parts = needed_to_start([&] { return seesr_memory_plan(config, arithmetic); });
+  RecordWriter writer(stdout, "standard output",
+                      {{"part", "parameters", "gb", "gb_checkpointing"},
+                       {{"batch", "1"}, {"crop", std::to_string(config.data.crop)}}});
+  for (const auto& part : parts) {
+    writer.write({part.name, static_cast<std::int64_t>(part.numbers), part.bytes / kGigabyte,
+                  part.checkpointing_bytes / kGigabyte});
+  }
 }
 
 TrainOptions with_pair_folders(TrainOptions options) {

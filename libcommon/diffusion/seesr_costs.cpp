@@ -7,8 +7,29 @@
 namespace sr {
 namespace {
 
-/// What `count(height, width)` says of three sizes tells the polynomial.
-AreaCost fitted(const std::function<int64_t(int64_t, int64_t)>& count) {
+/// Of the networks with texts and tokens shown to them already.
+AreaCost prediction_cost(const SeesrOutlines& outlines) {
+  const auto& text = outlines.unet->config().encoder.text_features;
+  const auto& seen = outlines.unet->config().encoder.image_features;
+  const at::NoGradGuard no_grad;
+  const Tensor prompt = at::zeros({1, SdTokenizer::context_length, text});
+  const Tensor tokens = seen > 0 ? at::zeros({1, 145, seen}) : Tensor();
+  const auto sees = outlines.unet->prepare(prompt, tokens);
+  const auto controlnet_sees = outlines.controlnet->prepare(prompt, tokens);
+  return area_cost([&](int64_t height, int64_t width) {
+    const Tensor latents = at::zeros({1, outlines.unet->config().encoder.in_channels, height, width});
+    const Tensor picture = at::zeros({1, 3, 8 * height, 8 * width}), time = at::zeros({1}, at::kLong);
+    const Tensor embedded = outlines.controlnet->embed(picture);
+    return count_multiply_adds([&] {
+      const auto added = outlines.controlnet->forward(latents, time, controlnet_sees, embedded);
+      outlines.unet->forward(latents, time, sees, added);
+    });
+  });
+}
+
+}  // namespace
+
+AreaCost area_cost(const std::function<int64_t(int64_t, int64_t)>& count) {
   constexpr int64_t side = 8;
   constexpr double n = side * side;
   const auto once = static_cast<double>(count(side, side));
@@ -22,28 +43,6 @@ AreaCost fitted(const std::function<int64_t(int64_t, int64_t)>& count) {
   return cost;
 }
 
-/// Of the networks with texts and tokens shown to them already.
-AreaCost prediction_cost(const SeesrOutlines& outlines) {
-  const auto& text = outlines.unet->config().encoder.text_features;
-  const auto& seen = outlines.unet->config().encoder.image_features;
-  const at::NoGradGuard no_grad;
-  const Tensor prompt = at::zeros({1, SdTokenizer::context_length, text});
-  const Tensor tokens = seen > 0 ? at::zeros({1, 145, seen}) : Tensor();
-  const auto sees = outlines.unet->prepare(prompt, tokens);
-  const auto controlnet_sees = outlines.controlnet->prepare(prompt, tokens);
-  return fitted([&](int64_t height, int64_t width) {
-    const Tensor latents = at::zeros({1, outlines.unet->config().encoder.in_channels, height, width});
-    const Tensor picture = at::zeros({1, 3, 8 * height, 8 * width}), time = at::zeros({1}, at::kLong);
-    const Tensor embedded = outlines.controlnet->embed(picture);
-    return count_multiply_adds([&] {
-      const auto added = outlines.controlnet->forward(latents, time, controlnet_sees, embedded);
-      outlines.unet->forward(latents, time, sees, added);
-    });
-  });
-}
-
-}  // namespace
-
 SeesrCosts seesr_costs(const SeesrOutlines& outlines) {
   const auto& vae = *outlines.vae;
   const int64_t factor = vae.factor();
@@ -55,7 +54,7 @@ SeesrCosts seesr_costs(const SeesrOutlines& outlines) {
     const Tensor latents = at::zeros({1, vae.config().latents, height, width});
     return count_multiply_adds([&] { vae.decode(latents); });
   };
-  return {.prediction = prediction_cost(outlines), .encode = fitted(encode), .decode = fitted(decode)};
+  return {.prediction = prediction_cost(outlines), .encode = area_cost(encode), .decode = area_cost(decode)};
 }
 
 double seesr_memory(const SeesrOutlines& outlines, int64_t value_bytes, int64_t prompts, int64_t tile_latents,

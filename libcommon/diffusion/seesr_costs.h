@@ -1,6 +1,8 @@
 #pragma once
 // What SeeSR costs: multiply-adds and memory, by the size of what it works on.
 
+#include <functional>
+
 #include "diffusion/seesr_folders.h"
 
 namespace sr {
@@ -14,6 +16,9 @@ struct AreaCost {
     return fixed + n * (linear + n * square);
   }
 };
+
+/// What `count(height, width)`, asked of three small sizes, tells of all.
+AreaCost area_cost(const std::function<int64_t(int64_t height, int64_t width)>& count);
 
 struct SeesrCosts {
   AreaCost prediction;      ///< of the ControlNet and the U-Net for one prompt, by latents

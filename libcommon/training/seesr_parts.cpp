@@ -7,7 +7,6 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "diffusion/model_folder.h"
-#include "diffusion/seesr_folders.h"
 #include "nets/draw.h"
 #include "nets/fill_module.h"
 #include "nets/network.h"
@@ -161,6 +160,28 @@ SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithme
   check_widths(parts);
   if (!config.captioned()) parts.tags = load_tags(weights, *parts.ram);
   return parts;
+}
+
+void set_frozen_precision(torch::nn::Module& network, at::ScalarType type) {
+  if (type == at::kFloat) return;
+  for (const auto& module : network.modules()) {
+    auto* layer = dynamic_cast<WeightLayer*>(module.get());
+    if (layer != nullptr && !layer->weight.requires_grad()) layer->set_precision(type);
+  }
+}
+
+SeesrOutlines outline_seesr_training(const SeesrConfig& config) {
+  const auto read = [&](const char* part, const auto& make) {
+    return ModelFolder(config.sd).part(part).config(make);
+  };
+  const auto unet = std::make_shared<ConditionedUnet>(conditioned_unet_config(unet_json(config)));
+  ControlNetConfig controlnet{.encoder = unet->config().encoder};
+  if (!config.start.empty())
+    controlnet = ModelFolder(config.start).part("controlnet").config(controlnet_config);
+  return {.text_encoder = std::make_shared<SdTextEncoder>(read("text_encoder", sd_text_config)),
+          .vae = std::make_shared<AutoencoderKl>(read("vae", autoencoder_kl_config)),
+          .unet = unet,
+          .controlnet = std::make_shared<ControlNet>(controlnet)};
 }
 
 void write_seesr(const fs::path& folder, const SeesrConfig& config, const StateDict& trained) {

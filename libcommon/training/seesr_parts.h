@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/autocast.h"
-#include "diffusion/ddpm_scheduler.h"
+#include "diffusion/seesr_folders.h"
 #include "nets/autoencoder_kl.h"
 #include "nets/controlnet.h"
 #include "nets/ram.h"
@@ -36,6 +36,13 @@ struct SeesrParts {
 /// device. Throws Error, or UsageError, that names the file which is missing or wrong.
 SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithmetic,
                             const TrainingWeights& weights);
+
+/// Layers whose weights don't learn get their weights in `type`; none are changed for float32.
+void set_frozen_precision(torch::nn::Module& network, at::ScalarType type);
+
+/// The networks that the configurations describe, without weights: zero, and in no memory until they are
+/// used.
+SeesrOutlines outline_seesr_training(const SeesrConfig& config);
 
 /// Writes `folder`/unet and `folder`/controlnet as diffusers reads them, float32: what the training began
 /// with under what it `trained` ("unet.NAME", "controlnet.NAME"). Throws Error.

@@ -42,21 +42,13 @@ SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmet
   choose(
       *parts_.controlnet, "controlnet.", [](const std::string&) { return true; }, chosen);
   choose(*parts_.unet, "unet.", is_image_attention, chosen);
-  freeze();
+  set_frozen_precision(*parts_.unet, arithmetic_.type);
+  parts_.unet->to(arithmetic_.device);
+  parts_.controlnet->to(arithmetic_.device);
   parts_.controlnet->set_recomputing(config_.checkpointing);
   parts_.unet->set_recomputing(config_.checkpointing);
   learner_ = std::make_unique<Learner>("networks", std::move(chosen), config_.optimiser, group_);
   if (config_.ema > 0) ema_ = std::make_unique<Ema>(learner_->parameters(), config_.ema);
-}
-
-void SeesrTrainer::freeze() {
-  parts_.unet->to(arithmetic_.device);
-  parts_.controlnet->to(arithmetic_.device);
-  if (arithmetic_.type == at::kFloat) return;
-  for (const auto& module : parts_.unet->modules()) {
-    auto* layer = dynamic_cast<WeightLayer*>(module.get());
-    if (layer != nullptr && !layer->weight.requires_grad()) layer->set_precision(arithmetic_.type);
-  }
 }
 
 // --- a step ------------------------------------------------------------------------------------------------

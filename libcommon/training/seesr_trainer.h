@@ -29,7 +29,6 @@ class SeesrTrainer : public Trainable {
   StateDict result() const;
 
  private:
-  void freeze();
   /// Samples [first, first + count) of the batch.
   Tensor loss(const TrainingBatch& batch, std::int64_t first, std::int64_t count) const;
   /// What each sample's caption comes to.

@@ -1,0 +1,39 @@
+#pragma once
+// What SeeSR's training needs of memory, part by part.
+
+#include <string>
+#include <vector>
+
+#include "core/autocast.h"
+#include "core/held_memory.h"
+#include "diffusion/seesr_costs.h"
+#include "training/seesr_config.h"
+
+namespace sr {
+
+struct SeesrMemoryPart {
+  std::string name;
+  double numbers = 0;          ///< of parameters; 0: no parameters
+  double bytes = 0;            ///< where all activations are kept
+  double checkpointing_bytes;  ///< where layers are reckoned again
+};
+
+/// Bytes that autograd keeps of one sample's forward pass, by its latents. Measured at three small sizes,
+/// which takes some seconds at full size. The networks learn, and are reckoned again, as they are set to.
+AreaCost seesr_activations(const ConditionedUnet& unet, const ControlNet& controlnet,
+                           const Arithmetic& arithmetic);
+
+/// The same at the latents' sides, measured.
+std::int64_t kept_activations(const ConditionedUnet& unet, const ControlNet& controlnet,
+                              const Arithmetic& arithmetic, std::int64_t height, std::int64_t width);
+
+/// What the largest layer keeps, and holds at most in its backward pass, measured: the first one of the
+/// widest map on the way up.
+HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& arithmetic,
+                         std::int64_t height, std::int64_t width);
+
+/// Of a batch of one picture, by the folders' configurations, which is all that is read; RAM is taken to be
+/// the official one. The last part is the sum. Throws Error that names the file which is missing or wrong.
+std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic);
+
+}  // namespace sr

@@ -94,6 +94,7 @@ complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l lr -x -a '(__fish
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l tags -x -a '(__fish_complete_directories)' -d 'Folders of captions, NAME.txt each, one folder for each of --data'
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -s o -l output -r -d 'The run\'s folder'
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l resume -d 'Go on from the run\'s last checkpoint, if it has one'
+complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l print-plan -d 'Print what a step of one picture needs of memory (GB by part, with and without checkpointing), and train nothing'
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l export -x -a '(__fish_complete_directories)' -d 'At the end write unet/ and controlnet/ (averaged weights, if there are) into DIR'
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l sd -x -a '(__fish_complete_directories)' -d 'Stable Diffusion 2 base in diffusers\' layout (the settings\': stable-diffusion-2-base)'
 complete -c sr-train -n '__fish_seen_subcommand_from seesr' -l dape -r -d 'DAPE\'s checkpoint, which is laid over RAM (the settings\': dape)'

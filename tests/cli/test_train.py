@@ -470,9 +470,27 @@ class Seesr(Training):
         self.assertEqual(size(self.dir / "sr.png"), (64, 64))
         self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
 
+    def test_a_plan_is_printed(self):
+        """Its parts come to the sum, and layers that are reckoned again keep less. Only configurations are read."""
+        (self.dir / "sd").mkdir()
+        for name in ["unet", "vae", "text_encoder"]:
+            (self.dir / "sd" / name).mkdir()
+            config = (self.given / "models/stable-diffusion-2-base" / name / "config.json").read_text()
+            (self.dir / "sd" / name / "config.json").write_text(config)
+        told = self.succeed("sr-train", "seesr", "--config", "seesr", "--sd", self.dir / "sd", "--crop", 256, "--print-plan",
+                            "--precision", "fp32", "--threads", 1).stdout.decode()
+        rows = [line.split("\t") for line in told.splitlines() if not line.startswith("#")]
+        self.assertEqual(rows[0], ["part", "parameters", "gb", "gb_checkpointing"])
+        parts = {row[0]: (float(row[2]), float(row[3])) for row in rows[1:]}
+        for i in range(2):
+            self.assertAlmostEqual(sum(part[i] for name, part in parts.items() if name != "all"), parts["all"][i], 6)
+        self.assertLess(parts["activations"][1], 0.5 * parts["activations"][0])
+        self.assertAlmostEqual(parts["moments"][0], 2 * parts["gradients"][0])
+
     def test_wrong_settings(self):
         out = self.dir / "run"
         self.fail_with(2, "sr-train seesr", "sr-train", "psnr", "--config", "seesr", "-o", out)
+        self.fail_with(2, "-o must name", "sr-train", "seesr", "--config", "seesr")
         self.fail_with(2, "no table [seesr]", "sr-train", "seesr", "--config", "srvgg", "-o", out)
         for changes, message in [({"seesr__null_text_ratio": 2}, "not between 0 and 1"),
                                  ({"data__crop": 36}, "no multiple of 8"), ({"loss__pixel": 1}, "loss"),

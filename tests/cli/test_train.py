@@ -120,6 +120,24 @@ class Training(Case):
         return ["sr-train", "dape", "--config", "dape", "-o", out, "--data", self.given / data, "--weights",
                 self.given / "weights", "--threads", "1", "--precision", precision, *settings(changes), *more]
 
+    def start(self, command):
+        """Two processes on this machine, told as torchrun tells them."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        told = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes = []
+        for rank in range(2):
+            environment = {**os.environ, **{k: str(v) for k, v in {**told, "RANK": rank, "LOCAL_RANK": rank}.items()}}
+            processes.append(subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], env=environment,
+                                              stderr=subprocess.PIPE))
+        return processes
+
+    def finish(self, processes):
+        """Exit statuses and what was said."""
+        said = [process.communicate(timeout=120)[1].decode() for process in processes]
+        return [process.returncode for process in processes], said
+
     def check_terminated(self, told, command):
         """SIGTERM leaves a checkpoint, and the run goes on after it."""
         out = self.dir / "run"
@@ -422,6 +440,15 @@ class Seesr(Training):
                      self.given / "models", "--threads", "1")
         self.assertEqual([line["iteration"] for line in log_of(out)], list(range(1, stopped_at + 2)))
 
+    def test_two_train_as_one(self):
+        """Noise, timesteps and dropped captions are the samples', whoever takes them."""
+        self.succeed(*self.seesr(self.dir / "one", iterations=4))
+        status, said = self.finish(self.start(self.seesr(self.dir / "two", iterations=4)))
+        self.assertEqual(status, [0, 0], said)
+        for a, b in zip(log_of(self.dir / "one"), log_of(self.dir / "two"), strict=True):
+            for key in ["noise", "gradient_norm"]:
+                self.assertAlmostEqual(a[key], b[key], delta=1e-4 * a[key])
+
     def test_losses_fall(self):
         """Of eight pictures a step; noise and timesteps differ from step to step, so means are compared."""
         for precision in ["fp32", "bf16"]:
@@ -504,23 +531,6 @@ class Seesr(Training):
 
 class Ranks(Training):
     """Two processes on this machine, told as torchrun tells them."""
-
-    def start(self, command):
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        told = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        processes = []
-        for rank in range(2):
-            environment = {**os.environ, **{k: str(v) for k, v in {**told, "RANK": rank, "LOCAL_RANK": rank}.items()}}
-            processes.append(subprocess.Popen([str(BIN / command[0]), *map(str, command[1:])], env=environment,
-                                              stderr=subprocess.PIPE))
-        return processes
-
-    def finish(self, processes):
-        """Exit statuses and what was said."""
-        said = [process.communicate(timeout=120)[1].decode() for process in processes]
-        return [process.returncode for process in processes], said
 
     def test_two_train_as_one(self):
         self.succeed(*self.short(self.dir / "one", iterations=10))

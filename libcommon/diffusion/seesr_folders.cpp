@@ -79,6 +79,7 @@ void check_together(const SeesrOutlines& outlines) {
 }
 
 
+
 }  // namespace
 
 int64_t check_seesr(const SeesrFolders& folders) {
@@ -124,14 +125,11 @@ SdText load_text_encoder(const SeesrFolders& folders, const Placement& placement
 SeesrModel load_seesr(const SeesrFolders& folders, const Placement& placement) {
   return {.unet = placed(load_unet(folders), placement),
           .controlnet = placed(load_controlnet(folders), placement),
-          .vae = load_vae(folders, placement)};
+          .vae = placed(load_vae(folders), placement)};
 }
 
 std::shared_ptr<const AutoencoderKl> load_vae(const SeesrFolders& folders, const Placement& placement) {
-  const ModelFolder own = part_folder(folders, "vae");
-  const auto config = own.config(autoencoder_kl_config);
-  auto vae = own.network([&](const StateDict& weights) { return make_autoencoder_kl(config, weights); });
-  return placed(std::move(vae), placement);
+  return placed(load_vae(folders), placement);
 }
 
 DdpmScheduler load_scheduler(const SeesrFolders& folders) {

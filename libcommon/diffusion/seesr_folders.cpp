@@ -78,8 +78,6 @@ void check_together(const SeesrOutlines& outlines) {
           int64_t{1} << (outlines.controlnet->config().picture_features.size() - 1), 8);
 }
 
-
-
 }  // namespace
 
 int64_t check_seesr(const SeesrFolders& folders) {

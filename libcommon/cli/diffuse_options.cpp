@@ -122,11 +122,7 @@ void add_tile_options(Program& program, DiffuseConfig& config) {
 
 void add_diffuse_options(Program& program, DiffuseConfig& config) {
   add_input_options(program, config.input);
-  program.app()
-      .add_option("--shard", config.shard,
-                  "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
-      ->type_name("I/N")
-      ->group("Input");
+  add_shard_option(program, config.shard);
   add_max_pixels_option(program, config.max_pixels);
   add_output_options(program, config.output);
   add_model_folders(program, config);

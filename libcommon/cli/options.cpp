@@ -52,15 +52,20 @@ void add_output_options(Program& program, OutputOptions& options) {
       ->group(group);
 }
 
-void add_batch_options(Program& program, BatchOptions& options) {
-  auto& app = program.app();
-  app.add_option("--shard", options.shard,
-                 "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
+void add_shard_option(Program& program, std::string& shard) {
+  program.app()
+      .add_option("--shard", shard,
+                  "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
       ->type_name("I/N")
       ->group("Input");
-  app.add_option("--jobs", options.jobs,
-                 "Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: "
-                 "one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)")
+}
+
+void add_batch_options(Program& program, BatchOptions& options) {
+  add_shard_option(program, options.shard);
+  program.app()
+      .add_option("--jobs", options.jobs,
+                  "Files under way at once, so that decoding, computing and encoding overlap (3; sr-degrade: "
+                  "one more than threads; sr-metrics, sr-iqa: as many as threads; sr-tag: batches)")
       ->type_name("N")
       ->check(CLI::Range(1, 256))
       ->group("Computation");

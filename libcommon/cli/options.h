@@ -58,6 +58,8 @@ struct TableOptions {
 void add_input_options(Program& program, InputOptions& options);
 void add_output_options(Program& program, OutputOptions& options);
 void add_batch_options(Program& program, BatchOptions& options);
+/// --shard alone, for programs that do one file at a time.
+void add_shard_option(Program& program, std::string& shard);
 void add_model_options(Program& program, ModelOptions& options);
 void add_compute_options(Program& program, ComputeOptions& options);
 /// --weights alone.

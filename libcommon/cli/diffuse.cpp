@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <set>
 
 #include "cli/diffuse_plan.h"
 #include "cli/diffuse_setup.h"
@@ -56,28 +55,23 @@ std::vector<fs::path> latents_targets(const Input& input, const std::vector<fs::
 }
 
 /// Each result and each file of latents must have a place of its own, which is no input.
-void check_places(const std::vector<Task>& tasks, const Inputs& inputs) {
-  std::set<fs::path> taken, read;
-  boost::system::error_code error;
-  for (const auto& input : inputs.files) read.insert(fs::canonical(input.path, error));
+void check_places(const std::vector<Task>& tasks) {
+  std::vector<Job> written;
   for (const auto& task : tasks) {
     for (const auto* places : {&task.targets, &task.latents}) {
-      for (const auto& place : *places) {
-        const auto name = printable(place.string());
-        if (!taken.insert(place).second)
-          throw UsageError(fmt::format("several results would both be written to {}", name));
-        if (path_exists(place) && read.contains(fs::canonical(place, error)))
-          throw UsageError(fmt::format("{} is an input and would be overwritten by a result", name));
-      }
+      for (const auto& place : *places) written.push_back({task.job.input, place, task.job.format});
     }
   }
+  check_targets(written);
 }
 
 void make_latents_folders(const std::vector<Task>& tasks) {
-  boost::system::error_code error;
   for (const auto& task : tasks) {
-    for (const auto& file : task.latents) fs::create_directories(file.parent_path(), error);
-    if (error) throw UsageError(fmt::format("--save-latents: {}", error.message()));
+    for (const auto& file : task.latents) {
+      boost::system::error_code error;
+      fs::create_directories(file.parent_path(), error);
+      if (error) throw UsageError(fmt::format("--save-latents: {}", error.message()));
+    }
   }
 }
 
@@ -89,7 +83,7 @@ std::vector<Task> plan_tasks(const Inputs& inputs, const DiffuseConfig& config) 
     auto latents = latents_targets(job.input, targets, config.save_latents);
     tasks.push_back({std::move(job), std::move(targets), std::move(latents)});
   }
-  check_places(tasks, inputs);
+  check_places(tasks);
   tasks = shard_of(std::move(tasks), config.shard);
   make_latents_folders(tasks);
   if (config.output.skip_existing)
@@ -156,9 +150,8 @@ class Diffuser {
         folders_(seesr_folders(config)),
         placement_(placement_of(config)),
         semantics_(config.semantics, config.weights, config.compute),
-        sampler_(needed_to_start([&] { return load_scheduler(folders_); }), options_) {
+        sampler_(load_steps(), options_) {
     image_features_ = needed_to_start([&] { return check_seesr(folders_); });
-    check_steps(load_scheduler(folders_), options_);
     encoder_tiling(config.encoder_tile, 8);  // tell now what sizes are wrong
   }
 
@@ -175,6 +168,12 @@ class Diffuser {
   bool failed() const { return failed_; }
 
  private:
+  DdpmScheduler load_steps() const {
+    auto scheduler = needed_to_start([&] { return load_scheduler(folders_); });
+    check_steps(scheduler, options_);
+    return scheduler;
+  }
+
   size_t load(const std::vector<Task>& tasks, size_t begin, std::vector<Subject>& subjects) {
     constexpr size_t most = 64;
     constexpr int64_t most_pixels = 64 << 20;

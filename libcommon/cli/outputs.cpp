@@ -48,27 +48,6 @@ Depth named_depth(const std::string& name) {
   return name == "16" ? Depth::u16 : Depth::f32;
 }
 
-/// Two jobs must not write one file, nor one job what another (or itself) reads.
-void check_targets(const std::vector<Job>& jobs) {
-  boost::system::error_code error;
-  std::map<fs::path, const Job*> taken, read;
-  for (const auto& job : jobs) {
-    if (!is_stream(job.input.path)) read.emplace(fs::canonical(job.input.path, error), &job);
-  }
-  for (const auto& job : jobs) {
-    const auto [at, free] = taken.emplace(job.target, &job);
-    if (!free) {
-      throw UsageError(fmt::format("{} and {} would both be written to {}",
-                                   printable(at->second->input.path.string()),
-                                   printable(job.input.path.string()), printable(job.target.string())));
-    }
-    if (path_exists(job.target) && read.count(fs::canonical(job.target, error)) != 0) {
-      throw UsageError(
-          fmt::format("{} is an input and would be overwritten by a result", printable(job.target.string())));
-    }
-  }
-}
-
 /// Throws UsageError where --depth asks for more than a format holds.
 void check_depths(const std::vector<Job>& jobs, const OutputOptions& options) {
   if (options.depth == "auto") return;
@@ -91,6 +70,26 @@ void make_folders(const std::vector<Job>& jobs) {
 }
 
 }  // namespace
+
+void check_targets(const std::vector<Job>& jobs) {
+  boost::system::error_code error;
+  std::map<fs::path, const Job*> taken, read;
+  for (const auto& job : jobs) {
+    if (!is_stream(job.input.path)) read.emplace(fs::canonical(job.input.path, error), &job);
+  }
+  for (const auto& job : jobs) {
+    const auto [at, free] = taken.emplace(job.target, &job);
+    if (!free) {
+      throw UsageError(fmt::format("{} and {} would both be written to {}",
+                                   printable(at->second->input.path.string()),
+                                   printable(job.input.path.string()), printable(job.target.string())));
+    }
+    if (path_exists(job.target) && read.count(fs::canonical(job.target, error)) != 0) {
+      throw UsageError(
+          fmt::format("{} is an input and would be overwritten by a result", printable(job.target.string())));
+    }
+  }
+}
 
 std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options) {
   if (options.output.empty()) throw UsageError("no output: give -o FILE, -o DIR or -o -");

@@ -21,6 +21,10 @@ struct Job {
 /// result would overwrite its input, or a format is not known. Folders are made as needed.
 std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options);
 
+/// Throws UsageError where two jobs would write one file, or one what another (or itself) reads. Of every job
+/// that `plan_outputs` makes, and of what else a program writes.
+void check_targets(const std::vector<Job>& jobs);
+
 /// How the picture is to be written: what the options ask for, else as it came, within what the format holds.
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture);
 

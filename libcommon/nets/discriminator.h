@@ -9,6 +9,7 @@
 
 #include "core/torch.h"
 #include "nets/sed_fusion.h"
+#include "weights/state_dict.h"
 
 namespace sr {
 
@@ -44,13 +45,20 @@ class Discriminator : public torch::nn::Module {
   /// Images [N,in_channels,H,W] in [0,1] -> scores (logits): [N,1,H',W'], or [N,1] from the VGG-style ones.
   /// `semantics` [N,C,H/stride,W/stride] of the fusion's C and stride; undefined where there is no fusion.
   /// Throws Error where a size doesn't fit.
-  virtual Tensor forward(const Tensor& image, const Tensor& semantics) = 0;
+  Tensor forward(const Tensor& image, const Tensor& semantics) { return scores(features(image, semantics)); }
+  /// What the last layer, which scores, is given of such images: [N,feature_channels(),H",W"], or
+  /// [N,feature_channels()] in the VGG-style ones. Throws as `forward` does.
+  virtual Tensor features(const Tensor& image, const Tensor& semantics) = 0;
+  virtual int64_t feature_channels() const = 0;
   /// Draws weights as the official code begins with (see draw.h).
   virtual void draw(const at::Generator& generator);
   const DiscriminatorConfig& config() const { return config_; }
 
  protected:
   static constexpr double leaky_slope = 0.2;
+
+  /// The last layer.
+  virtual Tensor scores(const Tensor& features) = 0;
 
   /// Throws Error unless this is a batch of images with `in_channels` channels.
   void check_image(const Tensor& image) const;
@@ -64,5 +72,15 @@ class Discriminator : public torch::nn::Module {
 /// In training mode; weights are zero until they are drawn or loaded (`copy_weights`). Throws Error where the
 /// configuration makes no sense.
 std::shared_ptr<Discriminator> make_discriminator(const DiscriminatorConfig& config);
+
+/// The configuration behind the keys of a checkpoint of any kind. What they don't tell is as the official
+/// networks have it: the U-Nets' skips, one head in SeD's fusion. Throws Error where they are no
+/// discriminator's, or a PatchGAN's of which they don't tell whether it normalises.
+DiscriminatorConfig discriminator_config(const StateDict& weights);
+
+/// A discriminator for inference from such a checkpoint: eval mode, float32, no gradients. Throws Error that
+/// lists what doesn't fit.
+std::shared_ptr<Discriminator> make_trained_discriminator(const DiscriminatorConfig& config,
+                                                          const StateDict& weights);
 
 }  // namespace sr

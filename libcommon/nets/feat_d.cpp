@@ -44,7 +44,7 @@ FeatD::FeatD(const FeatDConfig& config) : config_(config) {
   register_list(*this, "head", head_);
 }
 
-Tensor FeatD::forward(const std::array<Tensor, 3>& levels) {
+Tensor FeatD::features(const std::array<Tensor, 3>& levels) {
   const auto joined = [](const Tensor& coarse, const std::shared_ptr<SpectralConv2d>& conv,
                          const Tensor& fine) {
     return at::cat({conv->forward(leaky_relu_in_place(coarse, leaky_slope)), fine}, 1);
@@ -53,9 +53,11 @@ Tensor FeatD::forward(const std::array<Tensor, 3>& levels) {
   Tensor x = up_[2]->forward(coarse, middle.sizes().slice(2));
   x = up_[1]->forward(joined(x, conv3_, middle), fine.sizes().slice(2));
   x = up_[0]->forward(joined(x, conv2_, fine), {2 * fine.size(2), 2 * fine.size(3)});
-  for (const auto& conv : head_) x = conv->forward(leaky_relu_in_place(x, leaky_slope));
-  return x;
+  for (size_t i = 0; i + 1 < head_.size(); ++i) x = head_[i]->forward(leaky_relu_in_place(x, leaky_slope));
+  return leaky_relu_in_place(x, leaky_slope);
 }
+
+Tensor FeatD::forward(const std::array<Tensor, 3>& levels) { return head_.back()->forward(features(levels)); }
 
 std::vector<std::shared_ptr<SpectralConv2d>> FeatD::convs() const {
   std::vector<std::shared_ptr<SpectralConv2d>> found;

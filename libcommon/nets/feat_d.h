@@ -51,6 +51,8 @@ class FeatD : public torch::nn::Module {
   /// Features [N,C,H,W] of `config().channels` -> scores (logits) [N,1,2 H1,2 W1], which is half the image's
   /// size. Where a coarse side isn't half the finer one, it is brought to it.
   Tensor forward(const std::array<Tensor, 3>& levels);
+  /// What the last convolution, which scores, is given: [N,width,2 H1,2 W1].
+  Tensor features(const std::array<Tensor, 3>& levels);
   void draw(const std::optional<at::Generator>& generator = std::nullopt);
   /// For inference only: divides the spectral norms out once and for all.
   void fold();

@@ -36,7 +36,9 @@ NLayerDiscriminator::NLayerDiscriminator(const DiscriminatorConfig& config) : Di
   add(channels(width, layers), 1, 1, false);
 }
 
-Tensor NLayerDiscriminator::forward(const Tensor& image, const Tensor&) {
+int64_t NLayerDiscriminator::feature_channels() const { return channels(config().width, config().layers); }
+
+Tensor NLayerDiscriminator::features(const Tensor& image, const Tensor&) {
   check_image(image);
   const int64_t least = int64_t{3} << config().layers;
   if (image.size(2) < least || image.size(3) < least) {
@@ -44,10 +46,10 @@ Tensor NLayerDiscriminator::forward(const Tensor& image, const Tensor&) {
                             config().layers, least, least, image.size(3), image.size(2)));
   }
   Tensor x = image;
-  for (size_t i = 0; i < stages_.size(); ++i) {
-    if (i > 0) x = leaky_relu_in_place(x, leaky_slope);
+  for (size_t i = 0; i + 1 < stages_.size(); ++i) {
     x = stages_[i].conv->forward(x);
     if (stages_[i].norm) x = stages_[i].norm->forward(x);
+    x = leaky_relu_in_place(x, leaky_slope);
   }
   return x;
 }

@@ -15,10 +15,14 @@ namespace sr {
 class NLayerDiscriminator : public Discriminator {
  public:
   explicit NLayerDiscriminator(const DiscriminatorConfig& config);
-  /// Scores [N,1,H',W']. Sides must be 3 * 2^layers at least; semantics are not looked at.
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  /// Sides must be 3 * 2^layers at least; semantics are not looked at.
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
+  int64_t feature_channels() const override;
   /// Weights normal with deviation 0.02, biases 0, as pix2pix has it.
   void draw(const at::Generator& generator) override;
+
+ protected:
+  Tensor scores(const Tensor& features) override { return stages_.back().conv->forward(features); }
 
  private:
   struct Stage {

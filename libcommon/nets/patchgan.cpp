@@ -50,13 +50,14 @@ PatchGAN::PatchGAN(const DiscriminatorConfig& config) : Discriminator(config) {
     stages_.push_back(make_stage(*model, channels, out, n < config.layers ? 2 : 1, /*normalised=*/true));
     channels = out;
   }
+  feature_channels_ = channels;
   stages_.push_back(make_stage(*model, channels, 1, 1, /*normalised=*/false));
 }
 
-Tensor PatchGAN::forward(const Tensor& image, const Tensor&) {
+Tensor PatchGAN::features(const Tensor& image, const Tensor&) {
   check_image(image);
-  Tensor x = stages_.front().forward(image);
-  for (size_t i = 1; i < stages_.size(); ++i) x = stages_[i].forward(leaky_relu_in_place(x, leaky_slope));
+  Tensor x = image;
+  for (size_t i = 0; i + 1 < stages_.size(); ++i) x = leaky_relu_in_place(stages_[i].forward(x), leaky_slope);
   return x;
 }
 

@@ -15,10 +15,14 @@ namespace sr {
 class PatchGAN : public Discriminator {
  public:
   explicit PatchGAN(const DiscriminatorConfig& config);
-  /// Scores [N,1,H',W'] of images of any size; semantics are not looked at.
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  /// Of images of any size; semantics are not looked at.
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
+  int64_t feature_channels() const override { return feature_channels_; }
   /// Weights normal with deviation 0.02, as KAIR has it.
   void draw(const at::Generator& generator) override;
+
+ protected:
+  Tensor scores(const Tensor& features) override { return stages_.back().forward(features); }
 
  private:
   struct Stage {
@@ -33,6 +37,7 @@ class PatchGAN : public Discriminator {
   Stage make_stage(torch::nn::Module& parent, int64_t in, int64_t out, int64_t stride, bool normalised);
 
   std::vector<Stage> stages_;
+  int64_t feature_channels_ = 0;
 };
 
 }  // namespace sr

@@ -37,7 +37,7 @@ SeDP::SeDP(const DiscriminatorConfig& config) : Discriminator(config) {
   last_ = register_module("conv_last", std::make_shared<Conv2d>(8 * width, 1, four_by_four(1)));
 }
 
-Tensor SeDP::forward(const Tensor& image, const Tensor& semantics) {
+Tensor SeDP::features(const Tensor& image, const Tensor& semantics) {
   check_inputs(image, semantics);
   if (image.size(2) < least_side || image.size(3) < least_side) {
     throw Error(fmt::format("P+SeD takes images of {0}x{0} at least, not {1}x{2}", least_side, image.size(3),
@@ -49,7 +49,7 @@ Tensor SeDP::forward(const Tensor& image, const Tensor& semantics) {
     x = at::cat({x, stage.fusion->forward(semantics, x)}, 1);
     x = leaky_relu_in_place(stage.fuse->forward(x), leaky_slope);
   }
-  return last_->forward(x);
+  return x;
 }
 
 void SeDP::draw(const at::Generator& generator) {

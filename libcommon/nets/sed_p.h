@@ -15,10 +15,14 @@ namespace sr {
 class SeDP : public Discriminator {
  public:
   explicit SeDP(const DiscriminatorConfig& config);
-  /// Scores [N,1,H/8-2,W/8-2]. Sides must be 24 at least.
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  /// Of [N,8 width,H/8-1,W/8-1]; scores are [N,1,H/8-2,W/8-2]. Sides must be 24 at least.
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
+  int64_t feature_channels() const override { return 8 * config().width; }
   /// Weights normal with deviation 0.02, biases 0: also the fusion blocks' last projections.
   void draw(const at::Generator& generator) override;
+
+ protected:
+  Tensor scores(const Tensor& features) override { return last_->forward(features); }
 
  private:
   struct Stage {

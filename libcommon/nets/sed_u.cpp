@@ -21,9 +21,9 @@ Tensor SeDU::fused(size_t level, const Tensor& features, const Tensor& semantics
   return fuse_[level - 1]->forward(at::cat({features, seen}, 1));
 }
 
-Tensor SeDU::forward(const Tensor& image, const Tensor& semantics) {
+Tensor SeDU::features(const Tensor& image, const Tensor& semantics) {
   check_inputs(image, semantics);
-  return UNetDiscriminator::forward(image, semantics);
+  return UNetDiscriminator::features(image, semantics);
 }
 
 void SeDU::draw(const at::Generator& generator) { draw_with_fusion(*this, generator); }

@@ -13,7 +13,7 @@ namespace sr {
 class SeDU : public UNetDiscriminator {
  public:
   explicit SeDU(const DiscriminatorConfig& config);
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
   /// As PyTorch begins, the fusion blocks' last projections zero.
   void draw(const at::Generator& generator) override;
 

@@ -22,7 +22,7 @@ SeDV::SeDV(const DiscriminatorConfig& config) : VGGDiscriminator(config) {
   }
 }
 
-Tensor SeDV::forward(const Tensor& image, const Tensor& semantics) {
+Tensor SeDV::features(const Tensor& image, const Tensor& semantics) {
   check_inputs(image, semantics);
   check_size(image);
   Tensor x = image;
@@ -31,7 +31,7 @@ Tensor SeDV::forward(const Tensor& image, const Tensor& semantics) {
     if (level >= 1 && level <= fused_.size()) x = fused_[level - 1].forward(x, semantics);
     x = leaky_relu_in_place(x, leaky_slope);
   }
-  return judge(x);
+  return hidden(x);
 }
 
 void SeDV::draw(const at::Generator& generator) { draw_with_fusion(*this, generator); }

@@ -18,8 +18,7 @@ namespace sr {
 class SeDV : public VGGDiscriminator {
  public:
   explicit SeDV(const DiscriminatorConfig& config);
-  /// Scores [N,1].
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
   void draw(const at::Generator& generator) override;
 
  private:

@@ -33,7 +33,7 @@ UNetDiscriminator::UNetDiscriminator(const DiscriminatorConfig& config) : Discri
 
 Tensor UNetDiscriminator::fused(size_t, const Tensor& features, const Tensor&) const { return features; }
 
-Tensor UNetDiscriminator::forward(const Tensor& image, const Tensor& semantics) {
+Tensor UNetDiscriminator::features(const Tensor& image, const Tensor& semantics) {
   check_image(image);
   if (image.size(2) % sides_divide_by != 0 || image.size(3) % sides_divide_by != 0) {
     throw Error(fmt::format("the U-Net discriminator takes images whose sides divide by {}, not {}x{}",
@@ -53,7 +53,7 @@ Tensor UNetDiscriminator::forward(const Tensor& image, const Tensor& semantics) 
     if (level > 0) x = fused(level, x, semantics);
   }
   for (const auto& conv : extra_) x = leaky_relu_in_place(conv->forward(x), leaky_slope);
-  return last_->forward(x);
+  return x;
 }
 
 }  // namespace sr

@@ -15,13 +15,15 @@ namespace sr {
 class UNetDiscriminator : public Discriminator {
  public:
   explicit UNetDiscriminator(const DiscriminatorConfig& config);
-  /// Scores [N,1,H,W]. Sides must divide by 8; semantics are not looked at.
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  /// Of [N,width,H,W], as scores are. Sides must divide by 8; semantics are not looked at.
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
+  int64_t feature_channels() const override { return config().width; }
 
  protected:
   /// What a variant makes of features at 1/2^level of the image's side, which are conv3's before its
   /// activation (level 3), or the decoder's before they are doubled (2, 1). Here: nothing.
   virtual Tensor fused(size_t level, const Tensor& features, const Tensor& semantics) const;
+  Tensor scores(const Tensor& features) override { return last_->forward(features); }
 
  private:
   std::shared_ptr<Conv2d> first_, last_;

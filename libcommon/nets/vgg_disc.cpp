@@ -8,7 +8,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t last_side = 4, hidden = 100;
+constexpr int64_t last_side = 4, hidden_width = 100;
 
 /// Channels double four times at most: 1, 2, 4, 8, 8, 8 times the width.
 int64_t channels(int64_t width, size_t level) { return width << std::min<size_t>(level, 3); }
@@ -47,8 +47,8 @@ VGGDiscriminator::VGGDiscriminator(const DiscriminatorConfig& config) : Discrimi
   for (int64_t side = config.image_size; side > last_side; side /= 2)
     levels_.push_back(make_level(levels_.size()));
   const int64_t features = channels(config.width, levels_.size()) * last_side * last_side;
-  linear1_ = register_module("linear1", std::make_shared<Linear>(features, hidden));
-  linear2_ = register_module("linear2", std::make_shared<Linear>(hidden, 1));
+  linear1_ = register_module("linear1", std::make_shared<Linear>(features, hidden_width));
+  linear2_ = register_module("linear2", std::make_shared<Linear>(hidden_width, 1));
 }
 
 void VGGDiscriminator::check_size(const Tensor& image) const {
@@ -58,16 +58,18 @@ void VGGDiscriminator::check_size(const Tensor& image) const {
                           image.size(3), image.size(2)));
 }
 
-Tensor VGGDiscriminator::judge(const Tensor& features) const {
-  return linear2_->forward(leaky_relu_in_place(linear1_->forward(features.flatten(1)), leaky_slope));
+int64_t VGGDiscriminator::feature_channels() const { return hidden_width; }
+
+Tensor VGGDiscriminator::hidden(const Tensor& features) const {
+  return leaky_relu_in_place(linear1_->forward(features.flatten(1)), leaky_slope);
 }
 
-Tensor VGGDiscriminator::forward(const Tensor& image, const Tensor&) {
+Tensor VGGDiscriminator::features(const Tensor& image, const Tensor&) {
   check_image(image);
   check_size(image);
   Tensor x = image;
   for (const VGGLevel& level : levels_) x = leaky_relu_in_place(level.forward(x, leaky_slope), leaky_slope);
-  return judge(x);
+  return hidden(x);
 }
 
 }  // namespace sr

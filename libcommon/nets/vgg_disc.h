@@ -25,13 +25,16 @@ class VGGDiscriminator : public Discriminator {
  public:
   /// Throws Error unless the images' side is 128 (five levels) or 256 (six).
   explicit VGGDiscriminator(const DiscriminatorConfig& config);
-  /// Scores [N,1]. Images must be of the configured size; semantics are not looked at.
-  Tensor forward(const Tensor& image, const Tensor& semantics) override;
+  /// What the first linear layer makes of the convolutions', [N,100]; scores are [N,1]. Images must be of the
+  /// configured size; semantics are not looked at.
+  Tensor features(const Tensor& image, const Tensor& semantics) override;
+  int64_t feature_channels() const override;
 
  protected:
   void check_size(const Tensor& image) const;
-  /// Features [N,8 width,4,4] -> scores.
-  Tensor judge(const Tensor& features) const;
+  /// The convolutions' [N,8 width,4,4] -> [N,100].
+  Tensor hidden(const Tensor& features) const;
+  Tensor scores(const Tensor& features) override { return linear2_->forward(features); }
 
   std::vector<VGGLevel> levels_;
 

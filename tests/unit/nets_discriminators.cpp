@@ -20,10 +20,13 @@ namespace {
 
 using Kind = DiscriminatorConfig::Kind;
 using Fusion = SemanticFusionConfig::Kind;
+using PatchNorm = DiscriminatorConfig::PatchNorm;
 using Shape = std::vector<int64_t>;
 
 constexpr SemanticFusionConfig small_fusion{
     .kind = Fusion::attention, .channels = 256, .stride = 16, .heads = 2, .head_width = 4, .depth = 1};
+constexpr Kind all_kinds[] = {Kind::unet,  Kind::vgg,   Kind::patchgan, Kind::nlayer,
+                              Kind::sed_p, Kind::sed_u, Kind::sed_v};
 constexpr Kind semantic_kinds[] = {Kind::sed_p, Kind::sed_u, Kind::sed_v};
 
 DiscriminatorConfig small(Kind kind) {
@@ -161,8 +164,7 @@ TEST_CASE("SeD says which semantics it takes") {
 }
 
 TEST_CASE("the same seed draws the same weights") {
-  for (const Kind kind :
-       {Kind::unet, Kind::vgg, Kind::patchgan, Kind::nlayer, Kind::sed_p, Kind::sed_u, Kind::sed_v}) {
+  for (const Kind kind : all_kinds) {
     CAPTURE(static_cast<int>(kind));
     at::manual_seed(1);
     const auto first = drawn(small(kind), 7);
@@ -222,6 +224,64 @@ TEST_CASE("pix2pix's PatchGAN takes the keys of its copy") {
   CHECK(same(*network, *other));
   CHECK(other->is_training());
   CHECK(other->parameters()[0].requires_grad());
+}
+
+TEST_CASE("the last layer answers features, of so many channels as is said") {
+  const Tensor image = noise({2, 3, 128, 128});
+  for (const Kind kind : all_kinds) {
+    CAPTURE(static_cast<int>(kind));
+    const auto config = small(kind);
+    const auto network = drawn(config);
+    network->eval();
+    const at::NoGradGuard no_grad;
+    const Tensor semantics = config.semantic() ? semantics_for(image, config.fusion) : Tensor();
+    const Tensor features = network->features(image, semantics);
+    CHECK(features.size(1) == network->feature_channels());
+    CHECK(features.dim() == network->forward(image, semantics).dim());
+    CHECK(features.min().item<double>() < 0);  // after a leaky activation, with all that it lets through
+    CHECK(features.max().item<double>() > -2 * features.min().item<double>());
+  }
+}
+
+TEST_CASE("a discriminator's keys tell what it is") {
+  for (const Kind kind : all_kinds) {
+    CAPTURE(static_cast<int>(kind));
+    auto config = small(kind);
+    config.fusion.heads = 1;  // a product of the two is all that there is to see
+    config.fusion.depth = 2;
+    const auto network = drawn(config);
+    const auto found = discriminator_config(tensors_of(*network));
+    CHECK(found.kind == kind);
+    CHECK(found.width == config.width);
+    CHECK((!config.semantic() || found.fusion == config.fusion));
+    const auto again = make_trained_discriminator(found, tensors_of(*network));
+    CHECK(same(*network, *again));
+    CHECK_FALSE(again->is_training());
+  }
+  for (const int64_t stride : {4, 8, 32}) {
+    auto config = small(Kind::sed_u);
+    config.fusion.stride = stride;
+    CHECK(discriminator_config(tensors_of(*drawn(config))).fusion.stride == stride);
+  }
+  for (const Fusion fusion : {Fusion::concatenation, Fusion::channel, Fusion::spatial}) {
+    auto config = small(Kind::sed_v);
+    config.fusion.kind = fusion;
+    config.image_size = 256;
+    const auto found = discriminator_config(tensors_of(*drawn(config)));
+    CHECK(found.fusion.kind == fusion);
+    CHECK(found.image_size == 256);
+  }
+  auto patchgan = small(Kind::patchgan);
+  patchgan.layers = 2;
+  patchgan.fusion = {};
+  for (const auto norm : {PatchNorm::spectral, PatchNorm::batch, PatchNorm::batch_spectral}) {
+    patchgan.norm = norm;
+    CHECK((discriminator_config(tensors_of(*drawn(patchgan))) == patchgan));
+  }
+  patchgan.norm = PatchNorm::instance;
+  CHECK(contains(error_of([&] { discriminator_config(tensors_of(*drawn(patchgan))); }), "don't tell"));
+  CHECK(contains(error_of([] { discriminator_config(tensors_of(*small_semantics(3))); }),
+                 "not a discriminator's but"));
 }
 
 // --- SeD -------------------------------------------------------------------------------------------

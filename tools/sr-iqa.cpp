@@ -2,9 +2,11 @@
 #include <string_view>
 
 #include "cli/correlate.h"
+#include "cli/features.h"
 #include "cli/fit_niqe.h"
 #include "cli/iqa.h"
 #include "cli/option_table.h"
+#include "cli/tsne.h"
 
 namespace {
 
@@ -20,6 +22,18 @@ int fit_niqe(int argc, char** argv) {
   return program->run(argc, argv, [&] { return sr::fit_niqe_model(*program, config); });
 }
 
+int features(int argc, char** argv) {
+  sr::FeaturesConfig config;
+  const auto program = sr::features_program(config);
+  return program->run(argc, argv, [&] { return sr::print_features(*program, config); });
+}
+
+int tsne(int argc, char** argv) {
+  sr::TsneConfig config;
+  const auto program = sr::tsne_program(config);
+  return program->run(argc, argv, [&] { return sr::print_tsne(*program, config); });
+}
+
 sr::Subcommand correlate_command() {
   sr::CorrelateConfig config;
   const auto program = sr::correlate_program(config);
@@ -30,6 +44,18 @@ sr::Subcommand fit_niqe_command() {
   sr::FitNiqeConfig config;
   const auto program = sr::fit_niqe_program(config);
   return {"fit-niqe", program->info().summary, sr::option_table(program->app())};
+}
+
+sr::Subcommand features_command() {
+  sr::FeaturesConfig config;
+  const auto program = sr::features_program(config);
+  return {"features", program->info().summary, sr::option_table(program->app())};
+}
+
+sr::Subcommand tsne_command() {
+  sr::TsneConfig config;
+  const auto program = sr::tsne_program(config);
+  return {"tsne", program->info().summary, sr::option_table(program->app())};
 }
 
 sr::ProgramInfo info() {
@@ -55,8 +81,9 @@ sr::ProgramInfo info() {
        {"sr-iqa -m clipiqa --prompt 'Sharp photo.' 'Blurry photo.' results/", "Ask CLIP something else."},
        {"sr-iqa correlate scores.tsv mos.csv", "See how far a measure agrees with people."},
        {"sr-iqa fit-niqe pristine/ -o model.safetensors && sr-iqa -m niqe=model.safetensors in.png",
-        "Judge by pictures of your own."}},
-      {correlate_command(), fit_niqe_command()}};
+        "Judge by pictures of your own."},
+       {"sr-iqa features HR/ SR/ | sr-iqa tsne > map.tsv", "Map pictures by what CLIP sees in them."}},
+      {correlate_command(), fit_niqe_command(), features_command(), tsne_command()}};
 }
 
 void add_measure_options(sr::Program& program, sr::IqaConfig& config) {
@@ -99,5 +126,7 @@ int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
   if (first == "correlate") return correlate(argc - 1, argv + 1);
   if (first == "fit-niqe") return fit_niqe(argc - 1, argv + 1);
+  if (first == "features") return features(argc - 1, argv + 1);
+  if (first == "tsne") return tsne(argc - 1, argv + 1);
   return score(argc, argv);
 }

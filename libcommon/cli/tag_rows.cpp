@@ -1,19 +1,9 @@
 #include "cli/tag_rows.h"
 
-#include <charconv>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace sr {
 namespace {
-
-/// As a double that prints with the digits of the float, and reads back as it.
-double short_number(float value) {
-  const auto text = fmt::format("{}", value);
-  double number = value;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 RecordLayout record_layout(const TagRowsLayout& layout) {
   const std::vector<std::string> columns =

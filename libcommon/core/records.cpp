@@ -98,6 +98,14 @@ std::string number_text(double value) {
   return std::string(digits.data(), end);
 }
 
+double short_number(float value) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  double number = value;
+  std::from_chars(digits.data(), end, number);
+  return number;
+}
+
 std::string tsv_escape(std::string_view text) {
   std::string escaped;
   for (const char c : text) {

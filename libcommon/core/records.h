@@ -60,6 +60,9 @@ class RecordWriter {
 /// Writes and flushes. Throws as RecordWriter does.
 void write_text(std::FILE* out, const std::string& name, const std::string& text);
 
+/// A float32 number as a double that prints with the float's digits, and reads back as it.
+double short_number(float value);
+
 /// The shortest decimal form that reads back equal; "inf", "-inf" or "nan".
 std::string number_text(double value);
 

@@ -14,14 +14,23 @@ ClipFeatures::ClipFeatures(const Clip& clip)
   tower_->fold();
 }
 
-ClipImage ClipFeatures::operator()(const Tensor& image, const char* measure) const {
+std::vector<Tensor> ClipFeatures::features(const Tensor& image, const char* measure,
+                                           std::size_t levels) const {
   check_image(image, measure);
   if (std::min(image.size(2), image.size(3)) < ModifiedResNet::least_side) {
     throw Error(fmt::format("{} needs {} pixels on the shorter side, not {}x{}", measure,
                             ModifiedResNet::least_side, image.size(3), image.size(2)));
   }
-  const auto found = tower_->features(clip_normalised(image).contiguous(at::MemoryFormat::ChannelsLast));
+  return tower_->features(clip_normalised(image).contiguous(at::MemoryFormat::ChannelsLast), levels);
+}
+
+ClipImage ClipFeatures::operator()(const Tensor& image, const char* measure) const {
+  const auto found = features(image, measure, 4);
   return {{found[1], found[2], found[3]}, tower_->pooled(found[4], ModifiedResNet::Position::none)};
+}
+
+Tensor ClipFeatures::level(const Tensor& image, std::size_t level) const {
+  return features(image, "CLIP", level).back();
 }
 
 }  // namespace sr

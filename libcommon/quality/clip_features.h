@@ -26,9 +26,13 @@ class ClipFeatures {
   /// Throws Error where the image is none (see quality/image_check.h) or has a side below 31 pixels;
   /// `measure` stands in the message.
   ClipImage operator()(const Tensor& image, const char* measure = "CLIP") const;
+  /// What layer1, 2, 3 or 4 makes of the image, [1,C,H',W'], and no more than it takes. Throws as above.
+  Tensor level(const Tensor& image, std::size_t level) const;
   const ClipResNetConfig& config() const { return tower_->config(); }
 
  private:
+  std::vector<Tensor> features(const Tensor& image, const char* measure, std::size_t levels) const;
+
   std::shared_ptr<ModifiedResNet> tower_;
 };
 

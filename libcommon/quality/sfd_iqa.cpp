@@ -14,19 +14,22 @@ constexpr double fixed_share = 0.9, learnt_share = 0.1;
 
 }  // namespace
 
+void check_feat_d(const FeatD& feat_d, const ClipFeatures& features) {
+  const auto& expected = feat_d.config().channels;
+  for (size_t level = 0; level < expected.size(); ++level) {
+    if (expected[level] == features.config().channels(level)) continue;
+    throw Error(fmt::format("Feat-D is for features of {} channels, not CLIP's {} at level {}",
+                            expected[level], features.config().channels(level), level + 1));
+  }
+}
+
 SfdIqa::SfdIqa(std::shared_ptr<const ClipFeatures> features, const Clip& clip, const ClipTokenizer& tokenizer,
                const StateDict& discriminators)
     : features_(std::move(features)), fixed_(features_, clip, tokenizer) {
   const auto sfd = make_sfd(discriminators);
   feat_d_ = sfd->feat_d;
   feat_d_->fold();
-  const auto& expected = feat_d_->config().channels;
-  const ClipResNetConfig& tower = features_->config();
-  for (size_t level = 0; level < expected.size(); ++level) {
-    if (expected[level] == tower.channels(level)) continue;
-    throw Error(fmt::format("Feat-D is for features of {} channels, not CLIP's {} at level {}",
-                            expected[level], tower.channels(level), level + 1));
-  }
+  check_feat_d(*feat_d_, *features_);
   const at::NoGradGuard no_grad;
   learnt_ = sfd->tg_d->texts(clip);
 }

@@ -20,6 +20,9 @@
 
 namespace sr {
 
+/// Throws Error unless Feat-D is for features of these sizes.
+void check_feat_d(const FeatD& feat_d, const ClipFeatures& features);
+
 class SfdIqa {
  public:
   /// `clip` is not needed any more afterwards. Throws Error where the weights don't fit, or not each other.

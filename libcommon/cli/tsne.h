@@ -1,7 +1,10 @@
 #pragma once
 // What sr-iqa tsne does.
 
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/program.h"
 

@@ -103,36 +103,51 @@ struct Forces {
   double weight;                      ///< the sum of w, its own 1 among it
 };
 
-SR_VECTORISED Forces forces_on(const Plane& plane, std::int64_t i, const double* p) {
+/// The sums behind the forces on a point.
+struct ForceSums {
   Lanes attraction_x{}, attraction_y{}, repulsion_x{}, repulsion_y{}, weight{};
+};
+
+/// Adds what point j does to a point at `x`, `y`, which p connects with it.
+[[gnu::always_inline]] inline void add_point(ForceSums& sums, std::int64_t lane, double x, double y,
+                                             const Plane& plane, std::int64_t j, double p) {
+  const double dx = x - plane.x[j], dy = y - plane.y[j];
+  const double w = 1 / (1 + dx * dx + dy * dy);
+  sums.attraction_x[lane] += p * w * dx;
+  sums.attraction_y[lane] += p * w * dy;
+  sums.repulsion_x[lane] += w * w * dx;
+  sums.repulsion_y[lane] += w * w * dy;
+  sums.weight[lane] += w;
+}
+
+SR_VECTORISED Forces forces_on(const Plane& plane, std::int64_t i, const double* p) {
+  ForceSums sums;
   const double x = plane.x[i], y = plane.y[i];
-  const auto add = [&](std::int64_t j, std::int64_t l) {
-    const double dx = x - plane.x[j], dy = y - plane.y[j];
-    const double w = 1 / (1 + dx * dx + dy * dy);
-    const double pulled = p[j] * w, pushed = w * w;
-    attraction_x[l] += pulled * dx;
-    attraction_y[l] += pulled * dy;
-    repulsion_x[l] += pushed * dx;
-    repulsion_y[l] += pushed * dy;
-    weight[l] += w;
-  };
   std::int64_t j = 0;
   for (; j + lanes <= plane.count; j += lanes) {
-    for (std::int64_t l = 0; l < lanes; ++l) add(j + l, l);
+    for (std::int64_t l = 0; l < lanes; ++l) add_point(sums, l, x, y, plane, j + l, p[j + l]);
   }
-  for (; j < plane.count; ++j) add(j, 0);
-  return {sum_of(attraction_x), sum_of(attraction_y), sum_of(repulsion_x), sum_of(repulsion_y),
-          sum_of(weight)};
+  for (; j < plane.count; ++j) add_point(sums, 0, x, y, plane, j, p[j]);
+  return {sum_of(sums.attraction_x), sum_of(sums.attraction_y), sum_of(sums.repulsion_x),
+          sum_of(sums.repulsion_y), sum_of(sums.weight)};
 }
 
 // --- principal components --------------------------------------------------------------------------
 
 using Vector = std::vector<double>;
 
+SR_VECTORISED double product(const double* a, const double* b, std::int64_t count) {
+  Lanes sums{};
+  std::int64_t k = 0;
+  for (; k + lanes <= count; k += lanes) {
+    for (std::int64_t l = 0; l < lanes; ++l) sums[l] += a[k + l] * b[k + l];
+  }
+  for (; k < count; ++k) sums[0] += a[k] * b[k];
+  return sum_of(sums);
+}
+
 double product(const Vector& a, const Vector& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
-  return sum;
+  return product(a.data(), b.data(), static_cast<std::int64_t>(a.size()));
 }
 
 void centre(Vector& values) {
@@ -159,11 +174,7 @@ Vector gram_times(const Tensor& distances, Vector values) {
   const double* all = distances.data_ptr<double>();
   centre(values);
   Vector result(values.size());
-  for_rows(count, [&](std::int64_t i) {
-    double sum = 0;
-    for (std::int64_t j = 0; j < count; ++j) sum += all[i * count + j] * values[j];
-    result[i] = -sum / 2;
-  });
+  for_rows(count, [&](std::int64_t i) { result[i] = -product(all + i * count, values.data(), count) / 2; });
   centre(result);
   return result;
 }

@@ -260,7 +260,8 @@ ProgramInfo info(const std::string& kind) {
                       "that may extend one. --set changes any of them.\n\n") +
               kRunsAreKept +
               "HR pictures are cropped, turned, and degraded on the fly; with --lr the pictures of the same "
-              "names there are their LR halves. RUN keeps samples of each validation too.",
+              "names there are their LR halves. RUN/samples keeps results of "
+              "each validation, and a sheet of them between LR and HR pictures.",
           {{fmt::format("sr-train {} --config {} --data DF2K/HR --validate Set5/HR -o run/", kind,
                         gan ? "sed-p" : "srvgg"),
             "Train by a preset."},

@@ -2,7 +2,7 @@
 // A training run from start, or from where it was stopped, to its end.
 //
 // RUN/ holds config.toml (the settings, resolved), log.ndjson (see run_log.h), checkpoints/ (see
-// checkpoint.h) and samples/ITERATION/ of each validation.
+// checkpoint.h), and of each validation samples/ITERATION/ and samples/ITERATION.png (see validation.h).
 
 #include <functional>
 #include <string>
@@ -22,7 +22,7 @@ struct RunOptions {
   ProcessGroup* group = nullptr;  ///< of several processes, of which rank 0 writes; null: alone
 
   std::int64_t validate_every = 0;  ///< iterations, and after the last one; 0: never
-  /// Keeps pictures in the folder.
+  /// Keeps pictures in the folder, and a sheet of them beside it.
   std::function<ValidationScores(const fs::path& samples)> validate;
 };
 

@@ -39,7 +39,7 @@ struct ValidationConfig {
   std::vector<fs::path> hr, lr;       ///< folders of pairs; without `lr` bicubic LR pictures are made
   std::string protocol = "sed";       ///< see sr-metrics
   std::vector<std::string> measures;  ///< beside PSNR and SSIM: lpips (AlexNet, v0.1), dists
-  std::int64_t samples = 4;           ///< pictures kept of each validation
+  std::int64_t samples = 4;           ///< pictures kept of each validation, and shown on its sheet
 };
 
 struct TrainConfig : RunConfig {

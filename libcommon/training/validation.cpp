@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/signals.h"
+#include "image/contact_sheet.h"
 #include "image/decode.h"
 #include "image/encode.h"
 #include "image/resize.h"
@@ -16,6 +17,8 @@
 namespace sr {
 namespace {
 
+constexpr std::int64_t kSheetRows = 16;
+
 Tensor load_rgb(const Picture& picture) {
   return decode(picture, {AlphaPolicy::Kind::drop}).expand({3, -1, -1}).contiguous();
 }
@@ -26,6 +29,31 @@ Tensor on_8_bit_grid(const Tensor& image) { return to_bytes(image).to(at::kFloat
 
 Tensor cut_to_multiple(const Tensor& image, std::int64_t scale) {
   return image.slice(1, 0, image.size(1) / scale * scale).slice(2, 0, image.size(2) / scale * scale);
+}
+
+/// The middle of a side: from where, and how much.
+struct Middle {
+  std::int64_t from, length;
+  Middle(std::int64_t side, std::int64_t most)
+      : from((side - std::min(side, most)) / 2), length(std::min(side, most)) {}
+};
+
+/// A row of the sheet: the middle of the LR picture (its pixels as squares), of what was made of it, and of
+/// the HR one; [3,h,w] and twice [3,h * scale,w * scale].
+void add_row(std::vector<SheetCell>& cells, const std::string& name, const Tensor& lr, const Tensor& answer,
+             const Tensor& hr, std::int64_t scale) {
+  constexpr std::int64_t kSide = 256;  // of a crop, in HR pixels
+  const std::int64_t most = std::max<std::int64_t>(1, kSide / scale);
+  const Middle rows(lr.size(1), most), columns(lr.size(2), most);
+  const auto crop = [&](const Tensor& image, std::int64_t times) {
+    return image.slice(1, rows.from * times, (rows.from + rows.length) * times)
+        .slice(2, columns.from * times, (columns.from + columns.length) * times)
+        .to(at::kCPU)
+        .clone();
+  };
+  cells.push_back({crop(lr, 1).repeat_interleave(scale, 1).repeat_interleave(scale, 2), name + ": LR"});
+  cells.push_back({crop(answer, scale), "SR"});
+  cells.push_back({crop(hr, scale), "HR"});
 }
 
 void write_sample(const Tensor& image, const fs::path& hr, const fs::path& folder) {
@@ -78,6 +106,7 @@ ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enh
                                  const fs::path& samples) const {
   ValidationScores scores;
   for (const auto& [name, measure] : measures_) scores.means.emplace_back(name, 0);
+  std::vector<SheetCell> cells;
   for (const auto& pair : pairs_) {
     check_interrupted();
     auto [lr, hr] = load(pair);
@@ -91,8 +120,11 @@ ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enh
     const Tensor image = on_8_bit_grid(answer).unsqueeze(0), reference = on_8_bit_grid(hr).unsqueeze(0);
     for (size_t i = 0; i < measures_.size(); i++)
       scores.means[i].second += measures_[i].second(image, reference);
+    if (scores.pictures < std::min(config_.samples, kSheetRows))
+      add_row(cells, printable(pair.hr.stem().string()), lr, answer, hr, scale_);
     if (scores.pictures++ < config_.samples) write_sample(answer, pair.hr, samples);
   }
+  if (!cells.empty()) write_contact_sheet(fs::path(samples).concat(".png"), cells, 3);
   for (auto& [name, mean] : scores.means) mean /= static_cast<double>(scores.pictures);
   return scores;
 }

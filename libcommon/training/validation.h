@@ -25,8 +25,8 @@ class Validation {
   Validation(const ValidationConfig& config, int scale, const TrainingWeights& weights);
 
   /// Enhances every LR picture by `enhanced` ([1,3,h,w] -> [1,3,H,W], in [0,1]), compares it with its HR
-  /// picture as 8-bit pictures, and writes the first few as PNG into `samples`. Throws Error that names the
-  /// file.
+  /// picture as 8-bit pictures, and writes the first few as PNG into `samples`, with crops of them beside
+  /// their LR and HR pictures on one sheet, `samples`.png (at most 16). Throws Error that names the file.
   ValidationScores run(const std::function<Tensor(const Tensor&)>& enhanced, const fs::path& samples) const;
   size_t pictures() const { return pairs_.size(); }
 

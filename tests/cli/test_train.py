@@ -271,7 +271,15 @@ class Runs(Training):
         self.assertTrue(0 < scores[0]["psnr"] < 60 and 0 < scores[0]["ssim"] < 1, scores)
         self.assertGreater(scores[0]["lpips"], 0)
         self.assertEqual(len(list((self.dir / "run/samples/0000002").iterdir())), 3)
+        width, height = size(self.dir / "run/samples/0000002.png")
+        self.assertEqual(width, 8 + 3 * (160 + 8))  # LR, SR, HR
+        self.assertGreater(height, 8 + 3 * (144 + 8))  # three pictures with a line of text each
         self.fail_with(2, "neither Feat-D nor prompts", *self.short(self.dir / "no", "--export-sfd", sfd, iterations=1))
+
+    def test_samples_can_be_left_out(self):
+        self.succeed(*self.short(self.dir / "run", "--validate", self.given / "hr", iterations=1, validation__samples=0))
+        self.assertEqual(len(log_of(self.dir / "run", "validation")), 1)
+        self.assertFalse((self.dir / "run/samples").exists())
 
     def test_a_loss_that_is_no_number(self):
         out = self.dir / "run"

@@ -30,6 +30,7 @@ sr::ProgramInfo info() {
        {"sr-degrade --replay recipes.ndjson HR/ -o again/", "Make the same bytes again."},
        {"sr-degrade -m seesr --crop 512 --pairs train/ DIV2K/",
         "Make SeeSR's training pairs; --resize 512 DAPE's."},
+       {"sr-degrade -m realesrgan --contact-sheet sheet.png HR/ -o LR/", "Look at what was made."},
        {"sr-upscale a.png -o - | sr-degrade -s 4 - -o back.png", "Shrink what was enlarged."}}};
 }
 
@@ -60,6 +61,11 @@ void add_degradation_options(sr::Program& program, sr::DegradeConfig& config) {
                  "Write what was drawn for each picture to FILE, a JSON object a line")
       ->type_name("FILE")
       ->group(group);
+  app.add_option("--contact-sheet", config.contact_sheet,
+                 "Then show the first 64 HR pictures beside their LR pictures (pixels as squares) on one "
+                 "sheet, FILE: thumbnails, of more than 512 HR pixels a side the middle")
+      ->type_name("FILE.png")
+      ->group("Output");
   app.add_option("--replay", config.replay, "Do again what FILE records; needs no seed")
       ->type_name("FILE")
       ->excludes(method)

@@ -81,11 +81,15 @@ Workers share_threads(size_t files, int threads, int jobs) {
   return {count, std::max(1, threads / count)};
 }
 
+std::vector<Job> batch_jobs(const Inputs& inputs, const OutputOptions& output, const BatchOptions& options) {
+  return shard_of(plan_outputs(inputs, output), options.shard);
+}
+
 ExitStatus run_batch(Program& program, const Inputs& inputs, const OutputOptions& output,
                      const BatchOptions& options, const std::function<void(const Job&, Progress&)>& work,
                      const std::function<bool(const Job&)>& skipped) {
   auto& log = program.log();
-  auto jobs = shard_of(plan_outputs(inputs, output), options.shard);
+  auto jobs = batch_jobs(inputs, output, options);
   std::atomic<bool> failed = !inputs.missing.empty();
   for (const auto& missing : inputs.missing) log.error(missing);
   if (output.skip_existing) {

@@ -40,6 +40,9 @@ struct Workers {
 /// where that is not 0.
 Workers share_threads(size_t files, int threads, int jobs);
 
+/// The jobs of `run_batch`, those that are skipped too.
+std::vector<Job> batch_jobs(const Inputs& inputs, const OutputOptions& output, const BatchOptions& options);
+
 /// Calls `work(job, progress)` for every job that is not skipped; `work` advances the progress by 1 in all.
 /// `skipped(job)`, where given, is called first for those whose results are there already; it answers whether
 /// that went well. Each failure is an

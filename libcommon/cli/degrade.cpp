@@ -7,6 +7,7 @@
 #include <optional>
 #include <semaphore>
 
+#include "cli/degrade_sheet.h"
 #include "cli/recipe_book.h"
 #include "cli/share.h"
 #include "degrade/apply.h"
@@ -98,6 +99,24 @@ OutputOptions output_options(const DegradeConfig& config) {
   const bool named = Format::of_name(split_options(output.output).name).has_value();
   if (output.format.empty() && !named && output.output != "-") output.format = "png";
   return output;
+}
+
+/// Where the picture of a tree lies beside the job's LR picture.
+fs::path in_tree(const DegradeConfig& config, const Job& job, const char* tree) {
+  const fs::path root(config.pairs);
+  return root / tree / job.target.lexically_relative(root / "lr");
+}
+
+fs::path hr_of(const DegradeConfig& config, const Job& job) {
+  return config.pairs.empty() ? job.input.path : in_tree(config, job, "gt");
+}
+
+void check_sheet(const DegradeConfig& config, const std::vector<Job>& jobs) {
+  check_overview("--contact-sheet", sheet_file(config.contact_sheet).path, jobs);
+  for (const auto& job : jobs) {
+    if (is_stream(hr_of(config, job)))
+      throw UsageError("--contact-sheet reads HR pictures again: not from standard input");
+  }
 }
 
 // --- one picture -------------------------------------------------------------------------------------------
@@ -203,8 +222,7 @@ class Degrader {
   }
 
   void write(const Tensor& image, const Job& job, const char* tree, const Picture& picture) const {
-    const fs::path root(config_.pairs);
-    const auto target = root / tree / job.target.lexically_relative(root / "lr");
+    const auto target = in_tree(config_, job, tree);
     fs::create_directories(target.parent_path());
     encode(*rows_of(image[0]), picture, target, encode_options(job, output_, picture));
   }
@@ -244,11 +262,20 @@ ExitStatus degrade(Program& program, DegradeConfig config) {
   check_places(config, inputs);
   Degrader degrader(program, config, output, inputs.files.size());
   if (config.batch.jobs == 0) config.batch.jobs = degrader.at_once() + 1;
-  const auto status = run_batch(
+  std::vector<Job> sheet;
+  if (!config.contact_sheet.empty()) {
+    sheet = batch_jobs(inputs, output, config.batch);
+    check_sheet(config, sheet);
+  }
+  auto status = run_batch(
       program, inputs, output, config.batch,
       [&](const Job& job, Progress& progress) { degrader.run(job, progress); },
       [&](const Job& job) { return degrader.skip(job); });
   degrader.finish();
+  if (!sheet.empty() && !write_degrade_sheet(
+                            sheet_file(config.contact_sheet), sheet,
+                            [&](const Job& job) { return hr_of(config, job); }, program.log()))
+    status = ExitStatus::some_failed;
   return status;
 }
 

@@ -16,6 +16,7 @@ struct DegradeConfig {
   std::string pairs;  ///< a folder for gt/, lr/ (and sr_bicubic/); empty: LR pictures alone
   std::int64_t crop = 0, resize = 0;
   std::string record, replay;
+  std::string contact_sheet;  ///< a picture file; empty: none
   int threads = 0;
   std::int64_t max_pixels = kMaxPixels;
 };

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "core/atomic_file.h"
+
 namespace sr {
 namespace {
 
@@ -118,6 +120,16 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
   check_depths(jobs, options);
   make_folders(jobs);
   return jobs;
+}
+
+void check_overview(const std::string& option, const fs::path& file, std::vector<Job> jobs) {
+  for (const auto& job : jobs) {
+    if (is_stream(job.target)) throw UsageError(option + " shows what lies in files: not -o -");
+  }
+  if (is_stream(file)) throw UsageError(option + ": it needs a file with a name");
+  jobs.push_back({{"-", {}}, file, {}});
+  check_targets(jobs);
+  needed_to_start([&] { return AtomicFile(file).path(); });
 }
 
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture) {

@@ -25,6 +25,11 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
 /// that `plan_outputs` makes, and of what else a program writes.
 void check_targets(const std::vector<Job>& jobs);
 
+/// What may be looked at when all is done (a sheet of pictures, a page): throws UsageError where `file` can't
+/// be written, or is what a job reads or writes, or a result goes to standard output, from where it can't be
+/// read again. `option` asked for it.
+void check_overview(const std::string& option, const fs::path& file, std::vector<Job> jobs);
+
 /// How the picture is to be written: what the options ask for, else as it came, within what the format holds.
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture);
 

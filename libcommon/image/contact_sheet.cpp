@@ -7,7 +7,6 @@
 #include <vips/vips8>
 
 #include "core/error.h"
-#include "image/encode.h"
 #include "image/samples.h"
 #include "image/tensor_rows.h"
 
@@ -105,12 +104,15 @@ Tensor contact_sheet(const std::vector<SheetCell>& cells, int columns) {
   return sheet;
 }
 
-void write_contact_sheet(const fs::path& file, const std::vector<SheetCell>& cells, int columns) {
-  const auto [name, options] = split_options(file.string());
-  const auto format = Format::of_name(name);
-  if (!format) throw Error(fmt::format("{}: no extension of a picture", printable(name)));
-  encode(*rows_of(contact_sheet(cells, columns)), {}, name,
-         {Format::parse(format->extension() + options), Depth::u8, Metadata::strip});
+SheetFile sheet_file(const std::string& name) {
+  const auto [path, options] = split_options(name);
+  const auto format = Format::of_name(path);
+  if (!format) throw UsageError(fmt::format("{}: no extension of a picture", printable(name)));
+  return {path, Format::parse(format->extension() + options)};
+}
+
+void write_contact_sheet(const SheetFile& file, const std::vector<SheetCell>& cells, int columns) {
+  encode(*rows_of(contact_sheet(cells, columns)), {}, file.path, {file.format, Depth::u8, Metadata::strip});
 }
 
 Tensor side_by_side(const Tensor& left, const Tensor& right) {

@@ -6,6 +6,7 @@
 
 #include "core/files.h"
 #include "core/torch.h"
+#include "image/encode.h"
 
 namespace sr {
 
@@ -20,9 +21,17 @@ struct SheetCell {
 /// no such picture.
 Tensor contact_sheet(const std::vector<SheetCell>& cells, int columns);
 
-/// The same as a picture file in the format of its name ("sheet.png", "sheet.jpg[Q=90]"), whole or not there.
-/// Throws Error that names it.
-void write_contact_sheet(const fs::path& file, const std::vector<SheetCell>& cells, int columns);
+/// A sheet's file, which the format of its name decides ("sheet.png", "sheet.jpg[Q=90]").
+struct SheetFile {
+  fs::path path;
+  Format format;
+};
+
+/// Throws UsageError where the name has no extension of a picture.
+SheetFile sheet_file(const std::string& name);
+
+/// Writes such a sheet, whole or not at all. Throws Error that names the file.
+void write_contact_sheet(const SheetFile& file, const std::vector<SheetCell>& cells, int columns);
 
 /// Two pictures of one height as one, with a line between them: for a pair that shares a caption.
 Tensor side_by_side(const Tensor& left, const Tensor& right);

@@ -109,4 +109,25 @@ Tensor decode(const Picture& picture, const AlphaPolicy& alpha) {
   return window.rows(0, picture.height());
 }
 
+Area middle_area(int height, int width, int most) {
+  const int h = std::min(height, most), w = std::min(width, most);
+  return {(width - w) / 2, (height - h) / 2, w, h};
+}
+
+Tensor decode_area(const Picture& picture, const Area& area) {
+  // from the top on, in order: libvips' threads lose their way where lines of a stream are skipped
+  const auto rows = decode_rows(picture, {AlphaPolicy::Kind::flatten});
+  std::vector<Tensor> kept;
+  const int bottom = area.top + area.height;
+  for (int y = 0; y < bottom;) {
+    const auto strip = rows->next();
+    const int length = static_cast<int>(strip.size(1));
+    const int from = std::max(area.top - y, 0), to = std::min(bottom - y, length);
+    if (from < to)
+      kept.push_back(strip.slice(1, from, to).slice(2, area.left, area.left + area.width).clone());
+    y += length;
+  }
+  return at::cat(kept, 1).expand({3, -1, -1}).contiguous();
+}
+
 }  // namespace sr

@@ -26,4 +26,16 @@ std::unique_ptr<RowSource> decode_rows(const Picture& picture, const AlphaPolicy
 /// The whole picture, float32 [planes,H,W] in [0,1].
 Tensor decode(const Picture& picture, const AlphaPolicy& alpha = {});
 
+/// A rectangle of pixels.
+struct Area {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
+/// The middle of height x width, at most `most` pixels a side.
+Area middle_area(int height, int width, int most);
+
+/// That part of the picture, of which memory holds no more: float32 [3,h,w] in [0,1], grey three times,
+/// transparency over white. To be looked at; throws Error that names the file.
+Tensor decode_area(const Picture& picture, const Area& area);
+
 }  // namespace sr

@@ -31,23 +31,16 @@ Tensor cut_to_multiple(const Tensor& image, std::int64_t scale) {
   return image.slice(1, 0, image.size(1) / scale * scale).slice(2, 0, image.size(2) / scale * scale);
 }
 
-/// The middle of a side: from where, and how much.
-struct Middle {
-  std::int64_t from, length;
-  Middle(std::int64_t side, std::int64_t most)
-      : from((side - std::min(side, most)) / 2), length(std::min(side, most)) {}
-};
-
 /// A row of the sheet: the middle of the LR picture (its pixels as squares), of what was made of it, and of
 /// the HR one; [3,h,w] and twice [3,h * scale,w * scale].
 void add_row(std::vector<SheetCell>& cells, const std::string& name, const Tensor& lr, const Tensor& answer,
              const Tensor& hr, std::int64_t scale) {
-  constexpr std::int64_t kSide = 256;  // of a crop, in HR pixels
-  const std::int64_t most = std::max<std::int64_t>(1, kSide / scale);
-  const Middle rows(lr.size(1), most), columns(lr.size(2), most);
+  constexpr int kSide = 256;  // of a crop, in HR pixels
+  const auto area = middle_area(static_cast<int>(lr.size(1)), static_cast<int>(lr.size(2)),
+                                std::max(1, kSide / static_cast<int>(scale)));
   const auto crop = [&](const Tensor& image, std::int64_t times) {
-    return image.slice(1, rows.from * times, (rows.from + rows.length) * times)
-        .slice(2, columns.from * times, (columns.from + columns.length) * times)
+    return image.slice(1, area.top * times, (area.top + area.height) * times)
+        .slice(2, area.left * times, (area.left + area.width) * times)
         .to(at::kCPU)
         .clone();
   };
@@ -124,7 +117,7 @@ ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enh
       add_row(cells, printable(pair.hr.stem().string()), lr, answer, hr, scale_);
     if (scores.pictures++ < config_.samples) write_sample(answer, pair.hr, samples);
   }
-  if (!cells.empty()) write_contact_sheet(fs::path(samples).concat(".png"), cells, 3);
+  if (!cells.empty()) write_contact_sheet(sheet_file(samples.string() + ".png"), cells, 3);
   for (auto& [name, mean] : scores.means) mean /= static_cast<double>(scores.pictures);
   return scores;
 }

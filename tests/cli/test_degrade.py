@@ -53,6 +53,46 @@ class Degrade(Case):
                 self.assertEqual(tree(self.dir / preset / "again"), tree(self.dir / preset / "first"))
                 self.assertEqual(again.read_bytes(), recipes.read_bytes())
 
+    def test_a_contact_sheet_shows_pairs(self):
+        hr, sheet = self.pictures(), self.dir / "sheet.png"
+        self.degrade("plain", "-m", "realesrgan", hr)
+        self.degrade("out", "-m", "realesrgan", "--contact-sheet", sheet, hr)
+        self.assertEqual(tree(self.dir / "out"), tree(self.dir / "plain"))
+        width, height = size(sheet)
+        # columns of pairs as wide as their widest: 0 and sub/3, sub/1 and 4 (in the order of their names: 0 2 4 | sub/1 3)
+        self.assertEqual(width, 8 + sum(2 * (160 + 4 * widest) + 2 + 8 for widest in [1, 3, 4]))
+        self.assertGreater(height, 8 + 2 * (160 + 8))
+        shown = self.dir / "shown.png"
+        vips("crop", sheet, shown, 8, 8, 160, 160)
+        self.assertEqual(pixels(shown)[0], pixels(hr / "0.png")[0])  # small enough to be shown as it is
+        vips("crop", sheet, shown, 8 + 160 + 2, 8, 160, 160)
+        squares = self.dir / "squares.png"
+        vips("zoom", self.dir / "out/0.png", squares, 4, 4)
+        self.assertEqual(pixels(shown)[0], pixels(squares)[0])
+
+    def test_a_contact_sheet_of_pairs_large_pictures_and_what_was_there(self):
+        hr, sheet = self.pictures(2), self.dir / "sheet.jpg"
+        self.succeed("sr-degrade", "-r", "-m", "seesr", "--crop", 128, "--pairs", self.dir / "pairs", "--contact-sheet",
+                     sheet, hr)
+        self.assertEqual(size(sheet)[0], 8 + 2 * (2 * 128 + 2 + 8))
+        self.assertEqual(header(sheet, "vips-loader"), "jpegload")
+        self.crop("large/a.png", 1200, 700)
+        (self.dir / "large/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        for more in [], ["--skip-existing"]:
+            self.fail_with(1, "broken.png", "sr-degrade", self.dir / "large", "-o", self.dir / "out", *more,
+                           "--contact-sheet", sheet)
+            self.assertEqual(size(sheet)[0], 8 + 2 * 256 + 2 + 8)
+            sheet.unlink()
+
+    def test_what_a_contact_sheet_cannot_be(self):
+        picture, out = self.crop("hr/a.png", 40, 40), self.dir / "lr.png"
+        for sheet, text in [("sheet", "no extension"), ("-", "no extension"), (out, "both be written"),
+                            (picture, "would be overwritten"), (self.dir / "no/sheet.png", "No such file")]:
+            self.fail_with(2, text, "sr-degrade", picture, "-o", out, "--contact-sheet", sheet)
+        self.fail_with(2, "-o -", "sr-degrade", picture, "-o", "-", "--contact-sheet", self.dir / "s.png")
+        self.fail_with(2, "standard input", "sr-degrade", "-", "-o", out, "--contact-sheet", self.dir / "s.png")
+        self.assertEqual(sorted(tree(self.dir)), ["hr/a.png"])
+
     def test_replay_of_another_picture(self):
         a, recipes = self.crop("a.png", 80, 80), self.dir / "r.ndjson"
         self.succeed("sr-degrade", "-m", "realesrgan", "--record", recipes, a, "-o", self.dir / "lr.png")

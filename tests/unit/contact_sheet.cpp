@@ -68,10 +68,11 @@ TEST_CASE("a sheet is written in the format of its name") {
   const auto folder = sr::fs::temp_directory_path() / sr::fs::unique_path("sr-test-%%%%%%%%");
   sr::fs::create_directory(folder);
   const std::vector<sr::SheetCell> cells{{grey(10, 20, 0.2), "a"}, {grey(10, 20, 0.4), "b"}};
-  for (const auto* name : {"sheet.png", "sheet.jpg[Q=95]"}) sr::write_contact_sheet(folder / name, cells, 2);
+  for (const auto* name : {"sheet.png", "sheet.jpg[Q=95]"})
+    sr::write_contact_sheet(sr::sheet_file((folder / name).string()), cells, 2);
   CHECK(sr::open_picture(folder / "sheet.jpg").loader == "jpegload_source");
   const auto read = sr::decode(sr::open_picture(folder / "sheet.png")).mul(255).round().to(at::kByte);
   CHECK(read.equal(contact_sheet(cells, 2)));
-  CHECK_THROWS_AS(sr::write_contact_sheet(folder / "sheet", cells, 2), sr::Error);
+  CHECK_THROWS_AS(sr::sheet_file("sheet"), sr::UsageError);
   sr::fs::remove_all(folder);
 }

@@ -34,6 +34,7 @@ sr::ProgramInfo info() {
        {"sr-upscale --scale 2 photo.jpg -o double.png",
         "Enlarge twice with a network that enlarges four times."},
        {"cat a.jpg | sr-upscale - -o - | sr-metrics -m psnr,ssim - a_hr.png", "Stand in a pipeline."},
+       {"sr-upscale album/ -o big/ --preview look.html", "See what the network did, beside bicubic."},
        {"sr-upscale --summary -m RealESRGAN_x4plus", "Print a network's size."}}};
 }
 
@@ -44,8 +45,13 @@ int main(int argc, char** argv) {
   sr::UpscaleConfig config;
   sr::add_input_options(program, config.input);
   sr::add_output_options(program, config.output);
-  sr::add_model_options(program, config.model);
   auto& app = program.app();
+  app.add_option("--preview", config.preview,
+                 "Then show the middle of each picture before (bicubic) and after: a page with a slider "
+                 "(FILE.html), or a sheet with a row for each of the first 16 (FILE.png)")
+      ->type_name("FILE")
+      ->group("Output");
+  sr::add_model_options(program, config.model);
   program
       .add_number("--scale", config.scale, 0.01, 100,
                   "Enlarge by S, whatever the network does: its result is resized bicubically")

@@ -10,6 +10,7 @@ complete -c sr-upscale -l depth -x -a 'auto 8 16 float' -d 'Bits a sample; auto:
 complete -c sr-upscale -l alpha -r -d 'Transparency: keep, drop, or flatten=COLOUR (white, black, grey, #RRGGBB)'
 complete -c sr-upscale -l metadata -x -a 'keep strip' -d 'Keep or strip EXIF, XMP, IPTC and comments'
 complete -c sr-upscale -l skip-existing -d 'Leave alone what is already there: resumes a batch'
+complete -c sr-upscale -l preview -r -d 'Then show the middle of each picture before (bicubic) and after: a page with a slider (FILE.html), or a sheet with a row for each of the first 16 (FILE.png)'
 complete -c sr-upscale -s m -l model -r -d 'A checkpoint file (.pth, .pt, .safetensors, as downloaded), or a name of the catalogue; default: compact-x4, which is bundled'
 complete -c sr-upscale -l weights -x -a '(__fish_complete_directories)' -d 'Look for catalogue models in DIR first'
 complete -c sr-upscale -l denoise -r -d 'Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin (realesr-general-x4v3)'

@@ -29,10 +29,10 @@ struct ReportColumn {
 };
 
 struct ReportHead {
-  std::string title;   ///< "results/ against Set5/HR/", say
-  std::string side_a;  ///< labels of the slider's halves
-  std::string side_b;  ///< empty: there are no references, the page shows one picture a row
-  std::vector<ReportColumn> columns;
+  std::string title;                  ///< "results/ against Set5/HR/", say
+  std::string side_a;                 ///< labels of the slider's halves
+  std::string side_b;                 ///< empty: there are no references, the page shows one picture a row
+  std::vector<ReportColumn> columns;  ///< none: pictures alone
   std::vector<std::pair<std::string, std::string>> facts;  ///< protocol lines, shown under the title
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "cli/preview.h"
 #include "core/records.h"
 #include "image/resized_rows.h"
 #include "image/vips.h"
@@ -74,6 +75,19 @@ void tell_speed(Engine& engine, std::chrono::steady_clock::time_point start, Log
   log.detail(fmt::format("{:.2f} s, the network busy for {:.0f} % of them", wall, 100 * busy / wall));
 }
 
+ExitStatus upscale_by_network(Program& program, const UpscaleConfig& config, const Inputs& inputs,
+                              const EngineOptions& options) {
+  const auto engine = needed_to_start(
+      [&] { return std::make_unique<Engine>(load_model(config.model), options, program.log()); });
+  const auto start = std::chrono::steady_clock::now();
+  const auto status =
+      run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
+        upscale_one(job, config, *engine, program.log(), progress);
+      });
+  tell_speed(*engine, start, program.log());
+  return status;
+}
+
 }  // namespace
 
 ExitStatus upscale(Program& program, const UpscaleConfig& config) {
@@ -84,16 +98,17 @@ ExitStatus upscale(Program& program, const UpscaleConfig& config) {
   options.tta = config.tta;
   const VipsSession vips(program.info().name.c_str(), options.threads);
   const auto inputs = find_inputs(config.input, program.log(), config.output.output);
-  if (config.model.model == "bicubic") return upscale_bicubic(program, config, inputs, options.threads);
-  const auto engine = needed_to_start(
-      [&] { return std::make_unique<Engine>(load_model(config.model), options, program.log()); });
-  const auto start = std::chrono::steady_clock::now();
-  const auto status =
-      run_batch(program, inputs, config.output, config.batch, [&](const Job& job, Progress& progress) {
-        upscale_one(job, config, *engine, program.log(), progress);
-      });
-  tell_speed(*engine, start, program.log());
-  return status;
+  std::vector<Job> previewed;
+  if (!config.preview.empty()) {
+    previewed = batch_jobs(inputs, config.output, config.batch);
+    check_preview(config.preview, previewed);
+  }
+  const auto& model = config.model.model;
+  const auto status = model == "bicubic" ? upscale_bicubic(program, config, inputs, options.threads)
+                                         : upscale_by_network(program, config, inputs, options);
+  const auto name = fs::path(model).stem().string();
+  const bool shown = previewed.empty() || write_preview(config.preview, previewed, name, program.log());
+  return shown ? status : ExitStatus::some_failed;
 }
 
 }  // namespace sr

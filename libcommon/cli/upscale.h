@@ -17,6 +17,7 @@ struct UpscaleConfig {
   int tile_pad = -1;          ///< -1: chosen by the network
   bool tta = false;
   bool summary = false;
+  std::string preview;  ///< a page or a picture file; empty: none
   std::int64_t max_pixels = kMaxPixels;
 };
 

@@ -2,23 +2,14 @@
 // Results as people look at them: one HTML page that holds all it needs (share/report/report.html is its
 // template), with a table that sorts, and for every pair a slider and an error map.
 //
-// Pictures of up to 2^21 pixels (Full HD) are stored lossless, as PNG of 8 bits; larger ones as JPEG (quality
-// 95, colours in full), beyond 2^24 pixels or 2^14 a side shrunk by a whole factor first, since not every
-// browser draws larger ones. The page says so beside such a picture. The bytes don't depend on the order in
-// which rows are added, and memory holds the pictures that are being added, no others.
+// The page says beside a picture how it is stored (see page.h).
 
-#include <cstdio>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "core/atomic_file.h"
-#include "core/torch.h"
+#include "cli/page.h"
 
 namespace sr {
 
@@ -56,19 +47,8 @@ class Report {
   void finish(const std::vector<std::pair<std::string, ReportScores>>& summary);
 
  private:
-  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-  struct Part {
-    long offset, length;  ///< bytes
-  };
-  void write(const File& file, std::string_view text) const;
-  void copy(const Part& part, const File& page) const;
-
   ReportHead head_;
-  std::string template_;
-  AtomicFile page_;
-  File rows_;  ///< nameless: rows as they come, until `finish` puts them in order
-  std::map<size_t, Part> parts_;
-  std::mutex mutex_;
+  Page page_;
 };
 
 }  // namespace sr

@@ -1,9 +1,37 @@
 #include <CLI/CLI.hpp>
+#include <string_view>
 
 #include "cli/metrics.h"
+#include "cli/option_table.h"
 #include "cli/pair_measures.h"
+#include "cli/study.h"
+#include "cli/votes.h"
 
 namespace {
+
+int study(int argc, char** argv) {
+  sr::StudyConfig config;
+  const auto program = sr::study_program(config);
+  return program->run(argc, argv, [&] { return sr::make_study(*program, config); });
+}
+
+int votes(int argc, char** argv) {
+  sr::VotesConfig config;
+  const auto program = sr::votes_program(config);
+  return program->run(argc, argv, [&] { return sr::count_votes(*program, config); });
+}
+
+sr::Subcommand study_command() {
+  sr::StudyConfig config;
+  const auto program = sr::study_program(config);
+  return {"study", program->info().summary, sr::option_table(program->app())};
+}
+
+sr::Subcommand votes_command() {
+  sr::VotesConfig config;
+  const auto program = sr::votes_program(config);
+  return {"votes", program->info().summary, sr::option_table(program->app())};
+}
 
 sr::ProgramInfo info() {
   return {
@@ -38,7 +66,9 @@ sr::ProgramInfo info() {
        {"sr-metrics --report page.html results/ Set5/HR/", "See where they differ, too."},
        {"sr-metrics -m fid --save-stats real.npz photos/", "Keep a set's statistics for FID."},
        {"sr-metrics -m fid results/ real.npz", "Compare another set with them."},
-       {"sr-metrics --pairs pairs.tsv --json", "Compare the pairs of a list, with results for programs."}}};
+       {"sr-metrics --pairs pairs.tsv --json", "Compare the pairs of a list, with results for programs."},
+       {"sr-metrics study --reference LR/ ours/ theirs/ -o study.html", "Ask people which they like best."}},
+      {study_command(), votes_command()}};
 }
 
 void add_pair_options(sr::Program& program, sr::MetricsConfig& config) {
@@ -90,9 +120,7 @@ void add_measure_options(sr::Program& program, sr::MetricsConfig& config) {
       ->group(group);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int measure(int argc, char** argv) {
   sr::Program program(info());
   sr::MetricsConfig config;
   add_pair_options(program, config);
@@ -100,4 +128,14 @@ int main(int argc, char** argv) {
   sr::add_weights_option(program, config.weights);
   sr::add_scoring_options(program, config.scoring);
   return program.run(argc, argv, [&] { return sr::measure(program, config); });
+}
+
+}  // namespace
+
+/// A folder of a command's name is compared as ./study.
+int main(int argc, char** argv) {
+  const std::string_view first = argc > 1 ? argv[1] : "";
+  if (first == "study") return study(argc - 1, argv + 1);
+  if (first == "votes") return votes(argc - 1, argv + 1);
+  return measure(argc, argv);
 }

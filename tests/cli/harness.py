@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SR_BIN", ROOT / "build/release"))
 DATA = ROOT.parent / "shared/data"
 PROGRAMS = ["sr-upscale", "sr-diffuse", "sr-metrics", "sr-degrade", "sr-iqa", "sr-tag", "sr-train"]
-SUBCOMMANDS = [("sr-iqa", "correlate"), ("sr-iqa", "fit-niqe"), ("sr-iqa", "features"), ("sr-iqa", "tsne"), ("sr-tag", "eval"), ("sr-train", "psnr"),
+SUBCOMMANDS = [("sr-metrics", "study"), ("sr-metrics", "votes"), ("sr-iqa", "correlate"), ("sr-iqa", "fit-niqe"),
+               ("sr-iqa", "features"), ("sr-iqa", "tsne"), ("sr-tag", "eval"), ("sr-train", "psnr"),
                ("sr-train", "gan"), ("sr-train", "dape"), ("sr-train", "seesr")]
 SAMPLES = ROOT / "share/samples"
 

@@ -180,20 +180,31 @@ TrainingWeights weights_of(WeightsSource& source) {
           [&source](const std::string& name) { return source.find(name); }};
 }
 
+/// Finds the pictures, and loads what measures them; null where this process validates nothing.
+template <class Config>
+std::shared_ptr<const Validation> validation_of(const Config& config, const TrainingWeights& weights,
+                                                const Session& session) {
+  if (!session.writes() || !config.validation.wanted()) return nullptr;
+  return std::make_shared<const Validation>(config.validation, config.data.scale, weights);
+}
+
+void validate_with(std::shared_ptr<const Validation> validation, const ValidationConfig& config,
+                   Validation::Enhance enhanced, RunOptions& run) {
+  if (!validation) return;
+  run.validate_every = config.every;
+  run.validate = [validation = std::move(validation), enhanced = std::move(enhanced)](
+                     const fs::path& samples) { return validation->run(enhanced, samples); };
+}
+
 void train_generator(Program& program, const TrainOptions& options, const TomlValue& settings) {
   const auto config = checked_config(options, settings);
   Session session(program, options);
   WeightsSource source(options.weights);
   const auto weights = weights_of(source);
   Trainer trainer(config, session.arithmetic, weights, session.run.group);
-  std::optional<Validation> validation;
-  if (session.writes() && config.validation.every > 0 && !config.validation.hr.empty()) {
-    validation.emplace(config.validation, config.data.scale, weights);
-    session.run.validate_every = config.validation.every;
-    session.run.validate = [&](const fs::path& samples) {
-      return validation->run([&](const Tensor& lr) { return trainer.enhanced(lr); }, samples);
-    };
-  }
+  validate_with(
+      validation_of(config, weights, session), config.validation,
+      [&](const Tensor& lr, const std::string& /*name*/) { return trainer.enhanced(lr); }, session.run);
   run_training(trainer, config, settings.document(), session.run, session.log);
   if (session.writes()) write_results(options, trainer);
 }
@@ -227,11 +238,15 @@ void train_seesr(Program& program, const TrainOptions& options, const TomlValue&
   Session session(program, options);
   std::optional<WeightsSource> source(options.weights);
   config = found(std::move(config), *source);
+  auto validation = validation_of(config, weights_of(*source), session);
   SeesrTrainer trainer(config, session.arithmetic, needed_to_start([&] {
                          return load_seesr_parts(config, session.arithmetic, weights_of(*source));
                        }),
                        session.run.group);
   source.reset();  // RAM's file holds five times what is kept of it
+  validate_with(
+      std::move(validation), config.validation,
+      [&](const Tensor& lr, const std::string& name) { return trainer.enhanced(lr, name); }, session.run);
   run_training(trainer, config, settings.document(), session.run, session.log);
   if (session.writes() && !options.result.empty()) write_seesr(options.result, config, trainer.result());
 }
@@ -327,7 +342,7 @@ void add_data_options(CLI::App& app, TrainOptions& options) {
   app.add_option("--lr", options.lr, "Folders of their LR halves, one for each of --data")
       ->type_name("DIR")
       ->group(kData);
-  if (trains_dape(options.kind) || trains_seesr(options.kind)) return;
+  if (trains_dape(options.kind)) return;
   app.add_option("--validate", options.validation, "Folders of HR pictures to validate with")
       ->type_name("DIR")
       ->group(kData);

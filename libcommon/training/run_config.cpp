@@ -76,6 +76,18 @@ OptimiserConfig read_optimiser(Settings table, std::int64_t iterations) {
   return config;
 }
 
+ValidationConfig read_validation(Settings table, ValidationConfig config) {
+  config.every = table.integer("every", config.every);
+  config.hr = paths(table.texts("hr"));
+  config.lr = paths(table.texts("lr"));
+  config.protocol = table.text("protocol", config.protocol);
+  config.measures = table.texts("measures");
+  config.pictures = table.integer("pictures", config.pictures);
+  config.samples = table.integer("samples", config.samples, 0, 1000);
+  table.done();
+  return config;
+}
+
 RunConfig read_run_config(Settings& table, DataConfig data) {
   RunConfig config;
   table.text("extends", "");

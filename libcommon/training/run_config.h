@@ -16,6 +16,17 @@ struct OptimiserConfig {
   double clip_norm = 0;  ///< the longest gradient; 0: any
 };
 
+struct ValidationConfig {
+  std::int64_t every = 5000;          ///< iterations; 0: never
+  std::vector<fs::path> hr, lr;       ///< folders of pairs; without `lr` bicubic LR pictures are made
+  std::string protocol = "sed";       ///< see sr-metrics
+  std::vector<std::string> measures;  ///< beside PSNR and SSIM: lpips (AlexNet, v0.1), dists
+  std::int64_t pictures = 0;          ///< the first so many of them; 0: all
+  std::int64_t samples = 4;           ///< pictures kept of each validation
+
+  bool wanted() const { return every > 0 && !hr.empty(); }
+};
+
 struct RunConfig {
   std::int64_t iterations = 1000;
   std::uint64_t seed = 0;
@@ -31,6 +42,9 @@ RunConfig read_run_config(Settings& table, DataConfig data = {});
 
 /// A table [optimiser]. Throws UsageError, and Error for a schedule that makes no sense.
 OptimiserConfig read_optimiser(Settings table, std::int64_t iterations);
+
+/// A table [validation]; `config`: what holds where it says nothing. Throws UsageError.
+ValidationConfig read_validation(Settings table, ValidationConfig config = {});
 
 /// Folders and files.
 std::vector<fs::path> paths(const std::vector<std::string>& texts);

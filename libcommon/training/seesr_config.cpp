@@ -8,6 +8,7 @@ namespace sr {
 namespace {
 
 constexpr const char* kTable = "seesr";
+constexpr std::int64_t kValidated = 4;  // pictures, which take a minute each
 
 void check(const SeesrConfig& config) {
   const bool alike = std::ranges::all_of(config.data.sources, [&](const TrainingSource& source) {
@@ -36,6 +37,11 @@ SeesrConfig read_seesr_config(const TomlValue& root) {
   config.optimiser = read_optimiser(table.table("optimiser"), config.iterations);
   config.ema = table.number("ema", config.ema, 0, 0.9999999);
   config.checkpointing = table.flag("checkpointing", false);
+  auto validation = table.table("validation");
+  ValidationConfig few;
+  few.pictures = kValidated;
+  config.validation_steps = validation.integer("steps", config.validation_steps, 1, 1000);
+  config.validation = read_validation(validation, few);
   table.done();
   check(config);
   return config;

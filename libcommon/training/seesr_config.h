@@ -15,8 +15,10 @@ struct SeesrConfig : RunConfig {
               dape = "dape";     ///< checkpoints, or their names in the catalogue; no DAPE: RAM alone
   double null_text_ratio = 0.5;  ///< of samples whose caption becomes ""
   OptimiserConfig optimiser;
-  double ema = 0;              ///< decay of the averages of what is trained; 0: none
-  bool checkpointing = false;  ///< layers are reckoned again in the backward pass
+  double ema = 0;  ///< decay of the averages of what is trained; 0: none
+  ValidationConfig validation;
+  std::int64_t validation_steps = 10;  ///< of the sampler, a picture
+  bool checkpointing = false;          ///< layers are reckoned again in the backward pass
 
   /// Whether captions come with the pictures. Else RAM makes them.
   bool captioned() const { return !data.sources.empty() && !data.sources.front().tags.empty(); }

@@ -158,7 +158,7 @@ SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithme
       .ram = load_ram(config, arithmetic, weights),
       .tags = {}};
   check_widths(parts);
-  if (!config.captioned()) parts.tags = load_tags(weights, *parts.ram);
+  if (!config.captioned() || config.validation.wanted()) parts.tags = load_tags(weights, *parts.ram);
   return parts;
 }
 

@@ -28,7 +28,7 @@ struct SeesrParts {
   /// Captions -> [N,77,features], float32.
   std::function<Tensor(const std::vector<std::string>&)> encode;
   std::shared_ptr<Ram> ram;     ///< with DAPE's LoRA beside it, unmerged, unless there is none
-  std::optional<TagList> tags;  ///< where RAM is to make captions
+  std::optional<TagList> tags;  ///< where RAM is to name what it sees
 };
 
 /// From folders and files; `image_attentions` and the ControlNet begin as the official script has them,

@@ -30,6 +30,26 @@ std::vector<std::string> stretch(const std::vector<std::string>& all, std::int64
   return {all.begin() + first, all.begin() + first + count};
 }
 
+/// While it lives the parameters hold their averages; null: they stay.
+class Averaged {
+ public:
+  Averaged(const NamedParameters& parameters, const Ema* averages) {
+    if (averages == nullptr) return;
+    for (const auto& [name, parameter] : parameters) {
+      own_.emplace_back(parameter, parameter.detach());
+      parameter.set_data(averages->find(name));
+    }
+  }
+  ~Averaged() {
+    for (const auto& [parameter, values] : own_) parameter.set_data(values);
+  }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  std::vector<std::pair<Tensor, Tensor>> own_;  ///< parameters, and what they held
+};
+
 }  // namespace
 
 SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmetic, SeesrParts parts,
@@ -69,7 +89,7 @@ std::vector<std::string> SeesrTrainer::named(const Tensor& hr) const {
 
 std::vector<std::string> SeesrTrainer::captions(const TrainingBatch& batch, std::int64_t first,
                                                 const Tensor& hr) const {
-  auto texts = parts_.tags ? named(hr) : stretch(batch.captions, first, hr.size(0));
+  auto texts = config_.captioned() ? stretch(batch.captions, first, hr.size(0)) : named(hr);
   for (size_t i = 0; i < texts.size(); i++) {
     const auto& item = batch.items[static_cast<size_t>(first) + i];
     if (RandomStream(config_.seed, item, "caption").uniform() < config_.null_text_ratio) texts[i] = "";
@@ -134,6 +154,11 @@ StepReport SeesrTrainer::step(std::int64_t iteration, const TrainingBatch& batch
   report.gradient_norm = gradient_norm;
   report.take_means(group_);
   return report;
+}
+
+Tensor SeesrTrainer::enhanced(const Tensor& lr, const std::string& item) const {
+  const Averaged averaged(learner_->parameters(), ema_.get());
+  return SeesrPreview(config_, arithmetic_, parts_).of(lr, item);
 }
 
 // --- state -------------------------------------------------------------------------------------------------

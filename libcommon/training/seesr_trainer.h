@@ -6,7 +6,7 @@
 #include "training/ema.h"
 #include "training/learner.h"
 #include "training/seesr_loss.h"
-#include "training/seesr_parts.h"
+#include "training/seesr_preview.h"
 #include "training/trainable.h"
 
 namespace sr {
@@ -25,6 +25,9 @@ class SeesrTrainer : public Trainable {
   StateDict state() const override;
   void load_state(const StateDict& state) override;
 
+  /// What the networks (averaged, where there are averages) make of an LR image [1,3,h,w] in [0,1], as
+  /// sr-diffuse does: [1,3,scale h,scale w] in [0,1]. See SeesrPreview.
+  Tensor enhanced(const Tensor& lr, const std::string& item) const;
   /// What is trained, averaged where there are averages: "unet.NAME" and "controlnet.NAME" (see write_seesr).
   StateDict result() const;
 

@@ -154,18 +154,6 @@ void read_sfd(Settings table, TrainConfig& config) {
   table.done();
 }
 
-ValidationConfig read_validation(Settings table) {
-  ValidationConfig config;
-  config.every = table.integer("every", config.every);
-  config.hr = paths(table.texts("hr"));
-  config.lr = paths(table.texts("lr"));
-  config.protocol = table.text("protocol", config.protocol);
-  config.measures = table.texts("measures");
-  config.samples = table.integer("samples", config.samples, 0, 1000);
-  table.done();
-  return config;
-}
-
 void check(const TrainConfig& config) {
   const auto& loss = config.loss;
   if (!loss.pixel && !loss.perceptual && !loss.adversarial() && !loss.clipiqa)

@@ -34,14 +34,6 @@ struct LossConfig {
   bool sees_clip() const { return feat_d || tg_d || clipiqa; }
 };
 
-struct ValidationConfig {
-  std::int64_t every = 5000;          ///< iterations; 0: never
-  std::vector<fs::path> hr, lr;       ///< folders of pairs; without `lr` bicubic LR pictures are made
-  std::string protocol = "sed";       ///< see sr-metrics
-  std::vector<std::string> measures;  ///< beside PSNR and SSIM: lpips (AlexNet, v0.1), dists
-  std::int64_t samples = 4;           ///< pictures kept of each validation, and shown on its sheet
-};
-
 struct TrainConfig : RunConfig {
   GeneratorConfig generator;
   std::string generator_start;  ///< a checkpoint to begin with, or its name; empty: drawn

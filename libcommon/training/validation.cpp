@@ -1,5 +1,6 @@
 #include "training/validation.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -68,7 +69,9 @@ Validation::Validation(const ValidationConfig& config, int scale, const Training
   });
   for (const auto& name : config.measures) add_measure(name, weights);
   const auto files = find_files({config.hr, config.lr, 1}, scale);
-  for (size_t i = 0; i < files.hr.size(); i++)
+  const auto all = static_cast<std::int64_t>(files.hr.size());
+  const auto count = static_cast<size_t>(config.pictures > 0 ? std::min(config.pictures, all) : all);
+  for (size_t i = 0; i < count; i++)
     pairs_.push_back({files.lr.empty() ? fs::path() : files.lr[i], files.hr[i]});
 }
 
@@ -95,15 +98,14 @@ std::pair<Tensor, Tensor> Validation::load(const Pair& pair) const {
   return {on_8_bit_grid(lr), hr};
 }
 
-ValidationScores Validation::run(const std::function<Tensor(const Tensor&)>& enhanced,
-                                 const fs::path& samples) const {
+ValidationScores Validation::run(const Enhance& enhanced, const fs::path& samples) const {
   ValidationScores scores;
   for (const auto& [name, measure] : measures_) scores.means.emplace_back(name, 0);
   std::vector<SheetCell> cells;
   for (const auto& pair : pairs_) {
     check_interrupted();
     auto [lr, hr] = load(pair);
-    const Tensor answer = enhanced(lr.unsqueeze(0))[0];
+    const Tensor answer = enhanced(lr.unsqueeze(0), pair.hr.filename().string())[0];
     hr = cut_to_multiple(hr, scale_);
     if (answer.sizes() != hr.sizes()) {
       throw UsageError(fmt::format("{}: {}x{} was made of its LR picture, not {}x{}",

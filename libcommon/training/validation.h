@@ -8,7 +8,7 @@
 
 #include "core/files.h"
 #include "core/torch.h"
-#include "training/train_config.h"
+#include "training/run_config.h"
 #include "training/training_weights.h"
 
 namespace sr {
@@ -24,10 +24,12 @@ class Validation {
   /// picture is missing, or weights are.
   Validation(const ValidationConfig& config, int scale, const TrainingWeights& weights);
 
-  /// Enhances every LR picture by `enhanced` ([1,3,h,w] -> [1,3,H,W], in [0,1]), compares it with its HR
-  /// picture as 8-bit pictures, and writes the first few as PNG into `samples`, with crops of them beside
-  /// their LR and HR pictures on one sheet, `samples`.png (at most 16). Throws Error that names the file.
-  ValidationScores run(const std::function<Tensor(const Tensor&)>& enhanced, const fs::path& samples) const;
+  /// What is made of an LR picture [1,3,h,w], whose HR file has that name: [1,3,H,W], both in [0,1].
+  using Enhance = std::function<Tensor(const Tensor& lr, const std::string& name)>;
+  /// Compares what is made of every LR picture with its HR picture as 8-bit pictures, and writes the first
+  /// few as PNG into `samples`, with crops of them beside their LR and HR pictures on one sheet,
+  /// `samples`.png (at most 16). Throws Error that names the file.
+  ValidationScores run(const Enhance& enhanced, const fs::path& samples) const;
   size_t pictures() const { return pairs_.size(); }
 
  private:

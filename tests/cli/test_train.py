@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from harness import BIN, ROOT, Case, size, vips
+from harness import BIN, ROOT, Case, pixels, size, tree, vips
 from seesr_models import BASE_UNET, unet, write_models, write_part
 from weights import tensors_of, write_extractors, write_lpips, write_ram
 
@@ -504,6 +504,39 @@ class Seesr(Training):
                      "--tagger", "none", "--no-soft", self.given / "pairs/lr/0.png", "-o", self.dir / "sr.png")
         self.assertEqual(size(self.dir / "sr.png"), (64, 64))
         self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
+
+    def test_pictures_are_validated(self):
+        """By the same noise each time, as sr-diffuse makes them, and training does not notice."""
+        out, seesr = self.dir / "run", self.dir / "seesr"
+        look = ["--validate", self.given / "hr", "--set", "validation.every=2", "--set", "validation.steps=2"]
+        self.succeed(*self.seesr(out, *look, "--export", seesr, iterations=3, ema=0.5, validation__pictures=2))
+        self.succeed(*self.seesr(self.dir / "blind", iterations=3, ema=0.5))
+        (whole, _), (blind, _) = (tensors_of(self.dir / name / "checkpoints/0000003.safetensors")
+                                  for name in ["run", "blind"])
+        self.assertEqual(whole, blind)
+        scores = log_of(out, "validation")
+        self.assertEqual([(line["iteration"], line["pictures"]) for line in scores], [(2, 2), (3, 2)])
+        self.assertTrue(all(0 < line["psnr"] < 60 for line in scores), scores)
+        self.assertEqual(sorted(tree(out / "samples")), [f"{i}/{name}" for i in ["0000002", "0000003"]
+                                                         for name in ["0.png", "1.png"]])
+        for name in ["0", "1"]:
+            self.assertEqual(size(out / f"samples/0000003/{name}.png"), (160, 144))
+        self.succeed(*self.seesr(self.dir / "still", *look, iterations=4, optimiser__rate=0, validation__pictures=1))
+        first, second = (self.dir / "still/samples" / i / "0.png" for i in ["0000002", "0000004"])
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+
+    def test_a_validated_picture_is_what_sr_diffuse_makes(self):
+        """But for how LoRA is added to RAM's weights, or to what they give."""
+        lr, seesr = self.dir / "lr", self.dir / "seesr"
+        self.succeed("sr-degrade", "-m", "bicubic", self.given / "hr", "-o", lr)
+        self.succeed(*self.seesr(self.dir / "run", "--export", seesr, "--validate", self.given / "hr", iterations=2,
+                                 validation__lr=lr, validation__steps=2, validation__pictures=1))
+        self.succeed("sr-diffuse", "--seesr", seesr, "--weights", self.given / "models", "--steps", 2, "--process-size", 64,
+                     "--seed", 0, "--threads", 1, "--precision", "fp32", lr / "0.png", "-o", self.dir / "sr.png")
+        (found, _), (expected, _) = (pixels(path) for path in [self.dir / "run/samples/0000002/0.png",
+                                                               self.dir / "sr.png"])
+        self.assertLess(mean([abs(a - b) for a, b in zip(found, expected, strict=True)]), 0.05)
+        self.assertGreater(len(set(expected)), 50)
 
     def test_a_plan_is_printed(self):
         """Its parts come to the sum, and layers that are reckoned again keep less. Only configurations are read."""

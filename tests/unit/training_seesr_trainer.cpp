@@ -19,7 +19,7 @@ namespace {
 SeesrConfig config_of(const std::string& text) { return read_seesr_config(TomlValue::parse(text, "test")); }
 
 const std::string kSettings = R"(
-data = { crop = 32, batch = 4, scale = 4 }
+data = { crop = 32, batch = 4, scale = 4, hr = "hr", tags = "tags" }
 optimiser = { kind = "adamw", rate = 2e-3, betas = [0.9, 0.999], weight_decay = 1e-2, clip_norm = 1 }
 seesr = { null_text_ratio = 0.5 }
 )";
@@ -198,6 +198,7 @@ TEST_CASE("SeeSR's trainer: without captions RAM, not DAPE, names what is sharp"
   parts.tags = {.names = {"a", "b", "c", "d", "e"}, .thresholds = at::full({5}, 0.5)};
   auto config = config_of(kSettings);
   config.null_text_ratio = 0;
+  config.data.sources.clear();
   SeesrTrainer(config, {}, parts).step(0, batch);
   REQUIRE(heard.size() == 4);
   for (size_t i = 0; i < 4; i++) {

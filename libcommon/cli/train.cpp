@@ -12,6 +12,7 @@
 #include "image/vips.h"
 #include "infer/device.h"
 #include "training/dape_trainer.h"
+#include "training/picture_files.h"
 #include "training/run.h"
 #include "training/seesr_trainer.h"
 #include "training/trainer.h"
@@ -145,8 +146,10 @@ void write_results(const TrainOptions& options, const Trainer& trainer) {
 
 /// The machine, and what all kinds of runs are told of it.
 struct Session {
-  Session(Program& program, const TrainOptions& options)
+  /// Throws UsageError for files of `data` that are missing, before anything is loaded.
+  Session(Program& program, const TrainOptions& options, const DataConfig& data)
       : threads(started(options.compute)), vips("sr-train", threads), log(program.log()) {
+    for (const auto& source : data.sources) find_files(source, data.scale);
     arithmetic = arithmetic_of(options.compute);
     const auto ranks = ranks_of_environment();
     if (arithmetic.device.is_cuda() && ranks.count > 1)
@@ -198,7 +201,7 @@ void validate_with(std::shared_ptr<const Validation> validation, const Validatio
 
 void train_generator(Program& program, const TrainOptions& options, const TomlValue& settings) {
   const auto config = checked_config(options, settings);
-  Session session(program, options);
+  Session session(program, options, config.data);
   WeightsSource source(options.weights);
   const auto weights = weights_of(source);
   Trainer trainer(config, session.arithmetic, weights, session.run.group);
@@ -211,7 +214,7 @@ void train_generator(Program& program, const TrainOptions& options, const TomlVa
 
 void train_dape(Program& program, const TrainOptions& options, const TomlValue& settings) {
   const auto config = checked(read_dape_config(settings));
-  Session session(program, options);
+  Session session(program, options, config.data);
   std::optional<WeightsSource> source(options.weights);
   DapeTrainer trainer(config, session.arithmetic, weights_of(*source), session.run.group);
   source.reset();  // RAM's file holds five times what is kept of it
@@ -235,7 +238,7 @@ void plan_seesr(const TrainOptions& options, const TomlValue& settings) {
 
 void train_seesr(Program& program, const TrainOptions& options, const TomlValue& settings) {
   auto config = checked(read_seesr_config(settings));
-  Session session(program, options);
+  Session session(program, options, config.data);
   std::optional<WeightsSource> source(options.weights);
   config = found(std::move(config), *source);
   auto validation = validation_of(config, weights_of(*source), session);

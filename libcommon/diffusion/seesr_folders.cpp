@@ -54,30 +54,6 @@ std::shared_ptr<AutoencoderKl> load_vae(const SeesrFolders& folders) {
   return own.network([&](const StateDict& weights) { return make_autoencoder_kl(config, weights); });
 }
 
-/// Throws Error, naming the part, where one gives what the next doesn't take.
-void check_together(const SeesrOutlines& outlines) {
-  const auto require = [](const char* part, const char* what, int64_t given, int64_t wanted) {
-    if (given != wanted)
-      throw Error(
-          fmt::format("the {} does not go with the U-Net: its {} is {}, not {}", part, what, given, wanted));
-  };
-  const auto& unet = outlines.unet->config().encoder;
-  const auto& control = outlines.controlnet->config().encoder;
-  require("autoencoder", "number of latent channels", outlines.vae->config().latents, unet.in_channels);
-  require("autoencoder", "reduction", outlines.vae->factor(), 8);
-  require("text encoder", "width", outlines.text_encoder->config().features, unet.text_features);
-  require("ControlNet", "number of latent channels", control.in_channels, unet.in_channels);
-  require("ControlNet", "width of image tokens", control.image_features, unet.image_features);
-  require("ControlNet", "width of texts", control.text_features, unet.text_features);
-  require("ControlNet", "number of levels", static_cast<int64_t>(control.levels()),
-          static_cast<int64_t>(unet.levels()));
-  require("ControlNet", "number of layers a level", control.layers, unet.layers);
-  for (size_t i = 0; i < unet.levels(); ++i)
-    require("ControlNet", "width", control.channels[i], unet.channels[i]);
-  require("ControlNet", "picture's reduction",
-          int64_t{1} << (outlines.controlnet->config().picture_features.size() - 1), 8);
-}
-
 }  // namespace
 
 int64_t check_seesr(const SeesrFolders& folders) {
@@ -104,6 +80,29 @@ SeesrOutlines outline_seesr(const SeesrFolders& folders) {
                          [](const auto& config) { return std::make_shared<ControlNet>(config); })};
   check_together(outlines);
   return outlines;
+}
+
+void check_together(const SeesrOutlines& outlines) {
+  const auto require = [](const char* part, const char* what, int64_t given, int64_t wanted) {
+    if (given != wanted)
+      throw Error(
+          fmt::format("the {} does not go with the U-Net: its {} is {}, not {}", part, what, given, wanted));
+  };
+  const auto& unet = outlines.unet->config().encoder;
+  const auto& control = outlines.controlnet->config().encoder;
+  require("autoencoder", "number of latent channels", outlines.vae->config().latents, unet.in_channels);
+  require("autoencoder", "reduction", outlines.vae->factor(), 8);
+  require("text encoder", "width", outlines.text_encoder->config().features, unet.text_features);
+  require("ControlNet", "number of latent channels", control.in_channels, unet.in_channels);
+  require("ControlNet", "width of image tokens", control.image_features, unet.image_features);
+  require("ControlNet", "width of texts", control.text_features, unet.text_features);
+  require("ControlNet", "number of levels", static_cast<int64_t>(control.levels()),
+          static_cast<int64_t>(unet.levels()));
+  require("ControlNet", "number of layers a level", control.layers, unet.layers);
+  for (size_t i = 0; i < unet.levels(); ++i)
+    require("ControlNet", "width", control.channels[i], unet.channels[i]);
+  require("ControlNet", "picture's reduction",
+          int64_t{1} << (outlines.controlnet->config().picture_features.size() - 1), 8);
 }
 
 Tensor SdText::encode(const std::vector<std::string>& prompts) const {

@@ -54,5 +54,7 @@ struct SeesrOutlines {
 };
 /// Throws Error, too, where one gives what the next doesn't take.
 SeesrOutlines outline_seesr(const SeesrFolders& folders);
+/// Throws Error that names the part which gives what the next doesn't take.
+void check_together(const SeesrOutlines& outlines);
 
 }  // namespace sr

@@ -146,6 +146,7 @@ SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithme
                             const TrainingWeights& weights) {
   const SeesrFolders folders{.base = config.sd, .seesr = config.start};
   const Placement placement{.device = arithmetic.device, .type = arithmetic.type};
+  outline_seesr_training(config);  // tells at once what does not go together
   const auto draws = weight_draws(config.seed);
   const auto unet = make_unet(config, draws);
   auto text = std::make_shared<SdText>(load_text_encoder(folders, placement));
@@ -178,10 +179,13 @@ SeesrOutlines outline_seesr_training(const SeesrConfig& config) {
   ControlNetConfig controlnet{.encoder = unet->config().encoder};
   if (!config.start.empty())
     controlnet = ModelFolder(config.start).part("controlnet").config(controlnet_config);
-  return {.text_encoder = std::make_shared<SdTextEncoder>(read("text_encoder", sd_text_config)),
-          .vae = std::make_shared<AutoencoderKl>(read("vae", autoencoder_kl_config)),
-          .unet = unet,
-          .controlnet = std::make_shared<ControlNet>(controlnet)};
+  SeesrOutlines outlines{
+      .text_encoder = std::make_shared<SdTextEncoder>(read("text_encoder", sd_text_config)),
+      .vae = std::make_shared<AutoencoderKl>(read("vae", autoencoder_kl_config)),
+      .unet = unet,
+      .controlnet = std::make_shared<ControlNet>(controlnet)};
+  check_together(outlines);
+  return outlines;
 }
 
 void write_seesr(const fs::path& folder, const SeesrConfig& config, const StateDict& trained) {

@@ -41,7 +41,8 @@ SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithme
 void set_frozen_precision(torch::nn::Module& network, at::ScalarType type);
 
 /// The networks that the configurations describe, without weights: zero, and in no memory until they are
-/// used.
+/// used. Throws Error that names the file which is missing or wrong, or the part which gives what the next
+/// doesn't take.
 SeesrOutlines outline_seesr_training(const SeesrConfig& config);
 
 /// Writes `folder`/unet and `folder`/controlnet as diffusers reads them, float32: what the training began

@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 import unittest
 
 from harness import BIN, ROOT, Case, pixels, size, tree, vips
-from seesr_models import BASE_UNET, unet, write_models, write_part
+from seesr_models import BASE_UNET, CONTROLNET, UNET, VAE, controlnet, unet, vae, write_models, write_part
 from weights import tensors_of, write_extractors, write_lpips, write_ram
 
 PRESETS = ROOT / "share/presets"
@@ -567,7 +568,27 @@ class Seesr(Training):
                 self.fail_with(2, message, *self.seesr(out, **changes))
         self.fail_with(2, "nowhere", *self.seesr(out, "--sd", "nowhere"))
         self.assertFalse(out.exists())
-        self.fail_with(2, "there is no caption", *self.seesr(out, "--tags", self.given / "hr"))
+
+    def test_a_missing_caption(self):
+        """It is told before anything is loaded."""
+        pairs = self.dir / "pairs"
+        shutil.copytree(self.given / "pairs", pairs)
+        (pairs / "tag/1.txt").unlink()
+        self.fail_with(2, f"{pairs}/gt/1.png: there is no caption {pairs}/tag/1.txt",
+                       *self.seesr(self.dir / "run", data=pairs, seesr__ram="missing"))
+
+    def test_parts_that_do_not_go_together(self):
+        start, sd = self.dir / "start", self.dir / "sd"
+        write_part(start / "unet", UNET, unet(), 1)
+        write_part(start / "controlnet", {**CONTROLNET, "cross_attention_dim": 24}, controlnet(), 2)
+        shutil.copytree(self.given / "models/stable-diffusion-2-base", sd)
+        write_part(sd / "vae", {**VAE, "latent_channels": 8}, vae({**VAE, "latent_channels": 8}), 3)
+        for option, folder, message in [
+                ("--start", start, "the ControlNet does not go with the U-Net: its width of texts is 24, not 16"),
+                ("--sd", sd, "the autoencoder does not go with the U-Net: its number of latent channels is 8, not 4")]:
+            with self.subTest(option):
+                self.fail_with(2, message, *self.seesr(self.dir / "run", option, folder, iterations=1))
+                self.fail_with(2, message, *self.seesr(self.dir / "run", option, folder, "--print-plan"))
 
 
 class Ranks(Training):

@@ -70,6 +70,7 @@ TomlValue resolved(const TrainOptions& options) {
   if (!options.tags.empty()) overlay(change("data.tags", toml_texts(options.tags)));
   if (!options.sd.empty()) overlay(change("seesr.sd", toml_text(options.sd)));
   if (!options.dape.empty()) overlay(change("seesr.dape", toml_text(options.dape)));
+  if (!options.cache.empty()) overlay(change("seesr.cache", toml_text(options.cache)));
   if (!options.validation.empty()) overlay(change("validation.hr", toml_texts(options.validation)));
   if (!options.start.empty()) overlay(change(start_setting(options.kind), toml_text(options.start)));
   if (options.iterations) overlay(change("iterations", std::to_string(*options.iterations)));

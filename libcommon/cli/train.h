@@ -21,6 +21,7 @@ struct TrainOptions {
   std::string start;        ///< a checkpoint for the generator to begin with, or RAM's; a folder of SeeSR's
   bool print_plan = false;  ///< of SeeSR's training: what it needs, in place of it
   std::string sd, dape;     ///< of SeeSR's training: Stable Diffusion's folder, DAPE's checkpoint
+  std::string cache;        ///< a folder of what its frozen networks say
   std::string weights;      ///< a folder searched first
   ComputeOptions compute;
   std::string result, result_precision = "fp16";  ///< where the generator, DAPE or SeeSR goes at the end

@@ -61,6 +61,12 @@ void add_seesr_options(Program& program, TrainOptions& options) {
   app.add_option("--tags", options.tags, "Folders of captions, NAME.txt each, one folder for each of --data")
       ->type_name("DIR")
       ->group(kData);
+  app.add_option(
+         "--cache", options.cache,
+         "Keep in DIR what the frozen networks say of texts, and of pictures of the crop's size; runs "
+         "may share it")
+      ->type_name("DIR")
+      ->group(kData);
   app.add_flag(
          "--print-plan", options.print_plan,
          "Print what a step of one picture needs of memory (GB by part, with and without checkpointing), "

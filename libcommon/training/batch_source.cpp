@@ -141,6 +141,7 @@ class BatchSource::Loader {
                       at::empty({share_, 3, crop_, crop_}, at::kFloat)};
     for (const auto& sample : batch->samples) batch->tensors.items.push_back(sample.item);
     batch->tensors.captions.resize(batch->samples.size());
+    batch->tensors.repeats.resize(batch->samples.size());
     pending_.push_back(std::move(batch));
     work_.notify_all();
     return pending_.back().get();
@@ -156,6 +157,7 @@ class BatchSource::Loader {
       batch.tensors.lr[static_cast<std::int64_t>(i)].copy_(sample.lr);
       batch.tensors.hr[static_cast<std::int64_t>(i)].copy_(sample.hr);
       batch.tensors.captions[i] = sample.caption;
+      batch.tensors.repeats[i] = sample.repeats;
     } catch (...) {
       failure = std::current_exception();
     }

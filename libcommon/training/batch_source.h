@@ -12,6 +12,7 @@
 
 #include "core/torch.h"
 #include "training/data_config.h"
+#include "training/repeats.h"
 
 namespace sr {
 
@@ -21,6 +22,7 @@ struct TrainingBatch {
   Tensor hr;  ///< [N,3,crop,crop]
   std::vector<std::string> items = {};     ///< [N]: names of what is drawn for each (core/random.h)
   std::vector<std::string> captions = {};  ///< [N]; empty texts where a source has none
+  std::vector<Repeats> repeats = {};       ///< [N]
 };
 
 class BatchSource {

@@ -148,10 +148,17 @@ void SampleMaker::check_pairs() const {
 
 TrainingSample SampleMaker::make(const PlannedSample& sample) {
   auto made = pair(sample);
+  made.repeats = repeats(sample);
   if (config_.enlarged) made.lr = enlarged(made.lr, config_.crop);
   const auto& captions = sources_[sample.source].captions;
   if (!captions.empty()) made.caption = read_caption(captions[sample.picture]);
   return made;
+}
+
+Repeats SampleMaker::repeats(const PlannedSample& sample) const {
+  const auto [height, width] = store_->size_of(hr_picture(sample));
+  const bool whole = config_.whole || (height == config_.crop && width == config_.crop);
+  return {.hr = whole, .lr = whole && (sources_[sample.source].paired || plain_shrink_)};
 }
 
 TrainingSample SampleMaker::pair(const PlannedSample& sample) {

@@ -6,14 +6,16 @@
 
 #include "degrade/pipeline.h"
 #include "training/picture_store.h"
+#include "training/repeats.h"
 #include "training/sample_plan.h"
 
 namespace sr {
 
 /// float32 in [0,1], on the 8-bit grid but for HR crops that were sharpened in float32 [3,crop,crop].
 struct TrainingSample {
-  Tensor lr;                 ///< [3,crop/scale,crop/scale]; of whole pictures, or enlarged: [3,crop,crop]
-  Tensor hr;                 ///< [3,crop,crop]
+  Tensor lr;  ///< [3,crop/scale,crop/scale]; of whole pictures, or enlarged: [3,crop,crop]
+  Tensor hr;  ///< [3,crop,crop]
+  Repeats repeats = {};
   std::string caption = {};  ///< where the source has captions: the file's text
 };
 
@@ -59,6 +61,7 @@ class SampleMaker {
   std::size_t hr_picture(const PlannedSample& sample) const {
     return sources_[sample.source].hr + sample.picture;
   }
+  Repeats repeats(const PlannedSample& sample) const;
   void check_crops() const;
   void check_pairs() const;
   TrainingSample pair(const PlannedSample& sample);

@@ -33,6 +33,7 @@ SeesrConfig read_seesr_config(const TomlValue& root) {
   config.ram = seesr.text("ram", config.ram);
   config.dape = seesr.text("dape", config.dape);
   config.null_text_ratio = seesr.number("null_text_ratio", config.null_text_ratio, 0, 1);
+  config.cache = seesr.text("cache", "");
   seesr.done();
   config.optimiser = read_optimiser(table.table("optimiser"), config.iterations);
   config.ema = table.number("ema", config.ema, 0, 0.9999999);

@@ -14,6 +14,7 @@ struct SeesrConfig : RunConfig {
   std::string ram = "ram",
               dape = "dape";     ///< checkpoints, or their names in the catalogue; no DAPE: RAM alone
   double null_text_ratio = 0.5;  ///< of samples whose caption becomes ""
+  fs::path cache;                ///< a folder of what the frozen networks say, see SeesrFrozen; empty: none
   OptimiserConfig optimiser;
   double ema = 0;  ///< decay of the averages of what is trained; 0: none
   ValidationConfig validation;

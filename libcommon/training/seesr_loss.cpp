@@ -2,9 +2,15 @@
 
 namespace sr {
 
-Tensor seesr_latents(const AutoencoderKl& vae, const Tensor& pictures, const Tensor& code) {
+Tensor seesr_moments(const AutoencoderKl& vae, const Tensor& pictures) {
   const at::NoGradGuard no_grad;
-  return vae.encode(pictures * 2 - 1).sample(code) * vae.config().scale;
+  const auto gaussian = vae.encode(pictures * 2 - 1);
+  return at::cat({gaussian.mean, gaussian.log_variance}, 1);
+}
+
+Tensor seesr_latents(const AutoencoderKl& vae, const Tensor& moments, const Tensor& code) {
+  const at::NoGradGuard no_grad;
+  return DiagonalGaussian(moments).sample(code) * vae.config().scale;
 }
 
 SeesrForward seesr_forward(const ConditionedUnet& unet, const ControlNet& controlnet,

@@ -24,9 +24,11 @@ struct SeesrNoise {
   Tensor timesteps;  ///< int64 [N], in the scheduler's table
 };
 
-/// Latents of sharp pictures [N,3,8h,8w] in [0,1]: those that `code` draws, times the autoencoder's scale. No
-/// gradient.
-Tensor seesr_latents(const AutoencoderKl& vae, const Tensor& pictures, const Tensor& code);
+/// What the autoencoder makes of sharp pictures [N,3,8h,8w] in [0,1]: the means of Gaussians over latents,
+/// and below them the logarithms of their variances, [N,2 latents,h,w]. No gradient.
+Tensor seesr_moments(const AutoencoderKl& vae, const Tensor& pictures);
+/// Their latents: those that `code` draws, times the autoencoder's scale.
+Tensor seesr_latents(const AutoencoderKl& vae, const Tensor& moments, const Tensor& code);
 
 /// One step forward, with a gradient where parameters ask for it.
 struct SeesrForward {

@@ -1,5 +1,6 @@
 #include "training/seesr_parts.h"
 
+#include <ATen/Version.h>
 #include <array>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "nets/fill_module.h"
 #include "nets/network.h"
 #include "training/checkpoint.h"
+#include "training/packed_pictures.h"
 #include "training/trainable.h"
 #include "weights/safetensors.h"
 
@@ -125,6 +127,29 @@ TagList load_tags(const TrainingWeights& weights, const Ram& ram) {
   });
 }
 
+std::string origin(const Arithmetic& arithmetic, const std::vector<fs::path>& files) {
+  auto text = fmt::format("sr-tools {}, {} threads, {} {}\n{}\n", SR_VERSION, at::get_num_threads(),
+                          at::DeviceTypeName(arithmetic.device.type()), at::toString(arithmetic.type),
+                          at::show_config());
+  for (const auto& file : files) {
+    const auto stamp = FileStamp::of(file);
+    text += fmt::format("{} {} {}\n", stamp.path, stamp.bytes, stamp.changed);
+  }
+  return text;
+}
+
+SeesrOrigins origins_of(const SeesrConfig& config, const Arithmetic& arithmetic,
+                        const TrainingWeights& weights) {
+  const ModelFolder sd(config.sd), vae = sd.part("vae"), text = sd.part("text_encoder");
+  const fs::path words = sd.part("tokenizer").path();
+  std::vector<fs::path> ram{weights.find(config.ram)};
+  if (!config.dape.empty()) ram.push_back(weights.find(config.dape));
+  return {.vae = origin(arithmetic, {vae.weights_file(), vae.path() / "config.json"}),
+          .text = origin(arithmetic, {text.weights_file(), text.path() / "config.json", words / "vocab.json",
+                                      words / "merges.txt"}),
+          .ram = origin(arithmetic, ram)};
+}
+
 void check_widths(const SeesrParts& parts) {
   const auto made = parts.ram->config().head.memory_features;
   const auto taken = parts.unet->config().encoder.image_features;
@@ -157,7 +182,8 @@ SeesrParts load_seesr_parts(const SeesrConfig& config, const Arithmetic& arithme
       .scheduler = load_scheduler(folders),
       .encode = [text = std::move(text)](const auto& captions) { return text->encode(captions); },
       .ram = load_ram(config, arithmetic, weights),
-      .tags = {}};
+      .tags = {},
+      .origins = origins_of(config, arithmetic, weights)};
   check_widths(parts);
   if (!config.captioned() || config.validation.wanted()) parts.tags = load_tags(weights, *parts.ram);
   return parts;

@@ -20,6 +20,11 @@
 
 namespace sr {
 
+/// Files, and what reckons by them: all that decides about the bits of what networks say.
+struct SeesrOrigins {
+  std::string vae, text, ram;
+};
+
 struct SeesrParts {
   std::shared_ptr<ConditionedUnet> unet;   ///< float32; its `image_attentions` are to learn
   std::shared_ptr<ControlNet> controlnet;  ///< float32; all of it is to learn
@@ -29,6 +34,7 @@ struct SeesrParts {
   std::function<Tensor(const std::vector<std::string>&)> encode;
   std::shared_ptr<Ram> ram;     ///< with DAPE's LoRA beside it, unmerged, unless there is none
   std::optional<TagList> tags;  ///< where RAM is to name what it sees
+  SeesrOrigins origins = {};    ///< of what doesn't learn
 };
 
 /// From folders and files; `image_attentions` and the ControlNet begin as the official script has them,

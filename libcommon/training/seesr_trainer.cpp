@@ -5,8 +5,6 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "nets/fill_module.h"
-#include "nets/lora.h"
-#include "tagging/ram_input.h"
 #include "training/checkpoint.h"
 
 namespace sr {
@@ -54,7 +52,11 @@ class Averaged {
 
 SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmetic, SeesrParts parts,
                            ProcessGroup* group)
-    : config_(config), arithmetic_(arithmetic), parts_(std::move(parts)), group_(group) {
+    : config_(config),
+      arithmetic_(arithmetic),
+      parts_(std::move(parts)),
+      frozen_(config_, arithmetic_, parts_),
+      group_(group) {
   const auto factor = parts_.vae->factor();
   if (config_.data.crop % factor != 0)
     throw UsageError(fmt::format("data.crop: {} is no multiple of {}", config_.data.crop, factor));
@@ -73,37 +75,11 @@ SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmet
 
 // --- a step ------------------------------------------------------------------------------------------------
 
-std::vector<std::string> SeesrTrainer::named(const Tensor& hr) const {
-  mute_lora(*parts_.ram, true);
-  const Tensor logits =
-      parts_.ram->logits(parts_.ram->embed(ram_input(hr, parts_.ram->config().swin.image_size)));
-  mute_lora(*parts_.ram, false);
-  const Tensor probabilities = tag_probabilities(logits).cpu();
-  std::vector<std::string> names;
-  for (std::int64_t i = 0; i < hr.size(0); i++) {
-    const auto present = present_tags(probabilities[i], parts_.tags->thresholds);
-    names.push_back(joined_tags(*parts_.tags, present) + ",");
-  }
-  return names;
-}
-
-std::vector<std::string> SeesrTrainer::captions(const TrainingBatch& batch, std::int64_t first,
-                                                const Tensor& hr) const {
-  auto texts = config_.captioned() ? stretch(batch.captions, first, hr.size(0)) : named(hr);
-  for (size_t i = 0; i < texts.size(); i++) {
-    const auto& item = batch.items[static_cast<size_t>(first) + i];
-    if (RandomStream(config_.seed, item, "caption").uniform() < config_.null_text_ratio) texts[i] = "";
-  }
-  return texts;
-}
-
-SeesrSight SeesrTrainer::sight(const TrainingBatch& batch, std::int64_t first, const Tensor& hr,
-                               const Tensor& lr) const {
-  const at::NoGradGuard no_grad;
-  const auto side = parts_.ram->config().swin.image_size;
-  return {.pictures = lr,
-          .text = parts_.encode(captions(batch, first, hr)),
-          .image_tokens = parts_.ram->embed(ram_input(lr, side, RamResize::bicubic))};
+std::string SeesrTrainer::caption(const TrainingBatch& batch, std::int64_t sample) const {
+  const auto i = static_cast<size_t>(sample);
+  if (RandomStream(config_.seed, batch.items[i], "caption").uniform() < config_.null_text_ratio) return "";
+  if (config_.captioned()) return batch.captions[i];
+  return frozen_.caption(batch.hr.narrow(0, sample, 1), batch.repeats[i].hr);
 }
 
 SeesrNoise SeesrTrainer::noise(const std::vector<std::string>& items, at::IntArrayRef sizes) const {
@@ -124,14 +100,21 @@ SeesrNoise SeesrTrainer::noise(const std::vector<std::string>& items, at::IntArr
 }
 
 Tensor SeesrTrainer::loss(const TrainingBatch& batch, std::int64_t first, std::int64_t count) const {
-  const Tensor hr = batch.hr.narrow(0, first, count).to(arithmetic_.device);
-  const Tensor lr = batch.lr.narrow(0, first, count).to(arithmetic_.device);
-  const auto drawn = noise(stretch(batch.items, first, count), hr.sizes());
-  const auto seen = sight(batch, first, hr, lr);
-  const Tensor latents = seesr_latents(*parts_.vae, hr, drawn.code);
+  const auto drawn = noise(stretch(batch.items, first, count), batch.hr.sizes());
+  std::vector<Tensor> latents, texts, tokens;
+  for (std::int64_t i = 0; i < count; i++) {
+    const auto sample = first + i;
+    const auto repeats = batch.repeats[static_cast<size_t>(sample)];
+    latents.push_back(frozen_.latents(batch.hr.narrow(0, sample, 1), drawn.code.narrow(0, i, 1), repeats.hr));
+    texts.push_back(frozen_.text(caption(batch, sample)));
+    tokens.push_back(frozen_.image_tokens(batch.lr.narrow(0, sample, 1), repeats.lr));
+  }
+  const SeesrSight sight{.pictures = batch.lr.narrow(0, first, count).to(arithmetic_.device),
+                         .text = at::cat(texts),
+                         .image_tokens = at::cat(tokens)};
   const auto forward = [&] {
     const Autocast autocast(arithmetic_);
-    return seesr_forward(*parts_.unet, *parts_.controlnet, parts_.scheduler, latents, seen, drawn);
+    return seesr_forward(*parts_.unet, *parts_.controlnet, parts_.scheduler, at::cat(latents), sight, drawn);
   };
   return forward().loss();
 }

@@ -5,6 +5,7 @@
 
 #include "training/ema.h"
 #include "training/learner.h"
+#include "training/seesr_frozen.h"
 #include "training/seesr_loss.h"
 #include "training/seesr_preview.h"
 #include "training/trainable.h"
@@ -34,11 +35,8 @@ class SeesrTrainer : public Trainable {
  private:
   /// Samples [first, first + count) of the batch.
   Tensor loss(const TrainingBatch& batch, std::int64_t first, std::int64_t count) const;
-  /// What each sample's caption comes to.
-  std::vector<std::string> captions(const TrainingBatch& batch, std::int64_t first, const Tensor& hr) const;
-  /// RAM's tags of sharp pictures, as make_tags.py writes them: "a, b, c,".
-  std::vector<std::string> named(const Tensor& hr) const;
-  SeesrSight sight(const TrainingBatch& batch, std::int64_t first, const Tensor& hr, const Tensor& lr) const;
+  /// What a sample's caption comes to.
+  std::string caption(const TrainingBatch& batch, std::int64_t sample) const;
   /// For pictures of this size.
   SeesrNoise noise(const std::vector<std::string>& items, at::IntArrayRef sizes) const;
   StateDict trained() const;
@@ -46,6 +44,7 @@ class SeesrTrainer : public Trainable {
   SeesrConfig config_;
   Arithmetic arithmetic_;
   SeesrParts parts_;
+  SeesrFrozen frozen_;
   ProcessGroup* group_;
   std::unique_ptr<Learner> learner_;
   std::unique_ptr<Ema> ema_;  ///< null: none

@@ -1,5 +1,6 @@
 """sr-train: presets, runs that are stopped and go on, what goes wrong."""
 
+import collections
 import json
 import math
 import os
@@ -505,6 +506,38 @@ class Seesr(Training):
                      "--tagger", "none", "--no-soft", self.given / "pairs/lr/0.png", "-o", self.dir / "sr.png")
         self.assertEqual(size(self.dir / "sr.png"), (64, 64))
         self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
+
+    def test_a_cache_changes_nothing(self):
+        """New, full, or shared by two ranks; and it is what is read."""
+        def trained(name, *more, **changes):
+            out = self.dir / name
+            self.succeed(*self.seesr(out, *more, iterations=3, **changes))
+            return tensors_of(out / "checkpoints/0000003.safetensors")[0]
+
+        cache = self.dir / "cache"
+        for tags in [{}, {"seesr__null_text_ratio": 0}]:
+            plain = trained(f"plain{len(tags)}", **tags)
+            self.assertEqual(plain, trained(f"new{len(tags)}", "--cache", cache, **tags))
+            kept = tree(cache)
+            self.assertEqual(plain, trained(f"full{len(tags)}", "--cache", cache, **tags))
+            self.assertEqual(kept, tree(cache))
+        self.assertEqual(collections.Counter(name.split("/")[0] for name in kept),
+                         {"moments": 2, "image_tokens": 2, "texts": 2})
+        status, said = self.finish(self.start(self.seesr(self.dir / "two", "--cache", self.dir / "shared", iterations=3)))
+        self.assertEqual(status, [0, 0], said)
+        self.assertEqual({name: value for name, value in kept.items() if name in tree(self.dir / "shared")},
+                         tree(self.dir / "shared"))
+        for file in (cache / "moments").rglob("*.safetensors"):
+            file.write_bytes(file.read_bytes()[:-256] + bytes(256))
+        self.assertNotEqual(plain, trained("spoilt", "--cache", cache, seesr__null_text_ratio=0))
+        vae = self.dir / "sd/vae/diffusion_pytorch_model.safetensors"
+        shutil.copytree(self.given / "models/stable-diffusion-2-base", self.dir / "sd")
+        for _ in range(2):  # other files, and one that has changed since
+            before = len(list((cache / "moments").rglob("*.safetensors")))
+            self.assertEqual(plain, trained(f"other{before}", "--cache", cache, "--sd", self.dir / "sd",
+                                            seesr__null_text_ratio=0))
+            self.assertEqual(len(list((cache / "moments").rglob("*.safetensors"))), before + 2)
+            os.utime(vae, (1, before))
 
     def test_pictures_are_validated(self):
         """By the same noise each time, as sr-diffuse makes them, and training does not notice."""

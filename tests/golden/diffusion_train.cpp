@@ -73,7 +73,8 @@ void run_train_step(const Case& recorded, Report& report) {
   const Learning learning(recorded);
   const auto parameters = ordered(recorded, learning);
   report.require("what is trained", parameters.size() == learning.trained.size());
-  const Tensor latents = sr::seesr_latents(*learning.vae, pictures(recorded, "gt"), recorded.in("noise_vae"));
+  const Tensor latents = sr::seesr_latents(
+      *learning.vae, sr::seesr_moments(*learning.vae, pictures(recorded, "gt")), recorded.in("noise_vae"));
   const auto step =
       sr::seesr_forward(learning.unet, learning.controlnet,
                         sr::DdpmScheduler(sr::ddpm_config(recorded.config().at("scheduler"))), latents,

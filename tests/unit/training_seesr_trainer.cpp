@@ -57,6 +57,7 @@ SeesrTrainer trainer_of(const std::string& text, Heard* heard = nullptr, const A
 
 TrainingBatch batch_of(std::uint64_t seed) {
   TrainingBatch batch{drawn({4, 3, 32, 32}, seed).sigmoid(), drawn({4, 3, 32, 32}, seed + 1000).sigmoid()};
+  batch.repeats.resize(4);
   for (int i = 0; i < 4; i++) {
     batch.items.push_back(fmt::format("iteration {} sample {}", seed, i));
     batch.captions.push_back(fmt::format("caption {},", i));
@@ -93,12 +94,13 @@ TEST_CASE("SeeSR's trainer: a step is the loss of what the seed draws, and nothi
     texts.push_back(said(stream("caption").uniform() < 0.5 ? "" : batch.captions[i]));
   }
   const at::NoGradGuard no_grad;
-  const auto step = seesr_forward(
-      *fresh.unet, *fresh.controlnet, fresh.scheduler, seesr_latents(*fresh.vae, batch.hr, at::stack(code)),
-      {.pictures = batch.lr,
-       .text = at::stack(texts),
-       .image_tokens = fresh.ram->embed(ram_input(batch.lr, 32, RamResize::bicubic))},
-      {.code = at::stack(code), .added = at::stack(added), .timesteps = at::cat(timesteps)});
+  const auto step =
+      seesr_forward(*fresh.unet, *fresh.controlnet, fresh.scheduler,
+                    seesr_latents(*fresh.vae, seesr_moments(*fresh.vae, batch.hr), at::stack(code)),
+                    {.pictures = batch.lr,
+                     .text = at::stack(texts),
+                     .image_tokens = fresh.ram->embed(ram_input(batch.lr, 32, RamResize::bicubic))},
+                    {.code = at::stack(code), .added = at::stack(added), .timesteps = at::cat(timesteps)});
   CHECK(report.losses.at(0).first == "noise");
   CHECK(report.losses.at(0).second == doctest::Approx(step.loss().item<double>()).epsilon(1e-6));
   for (const auto& [name, tensor] : tensors_of(*parts.unet)) {

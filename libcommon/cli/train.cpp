@@ -234,7 +234,8 @@ void plan_seesr(const TrainOptions& options, const TomlValue& settings) {
   at::set_num_threads(threads_or_all(options.compute.threads));
   auto arithmetic = arithmetic_of(options.compute);
   arithmetic.device = at::kCPU;
-  print_seesr_plan(found(read_seesr_config(settings), WeightsSource(options.weights)), arithmetic);
+  WeightsSource source(options.weights);
+  print_seesr_plan(found(read_seesr_config(settings), source), arithmetic, source);
 }
 
 void train_seesr(Program& program, const TrainOptions& options, const TomlValue& settings) {

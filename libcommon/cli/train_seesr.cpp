@@ -22,6 +22,15 @@ std::string lr_of(const fs::path& folder) {
       fmt::format("{}: there is gt/, and neither sr_bicubic/ nor lr/", printable(folder.string())));
 }
 
+/// Empty where there is none.
+fs::path file_of(const std::string& weights, const WeightsSource& source) {
+  try {
+    return source.find(weights);
+  } catch (const UsageError&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 ProgramInfo seesr_info(const std::string& kept_runs) {
@@ -78,12 +87,18 @@ void add_seesr_options(Program& program, TrainOptions& options) {
       ->group(kOutput);
 }
 
-void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic) {
+void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic, WeightsSource& source) {
   constexpr double kGigabyte = 1e9;
-  const auto parts = needed_to_start([&] { return seesr_memory_plan(config, arithmetic); });
+  const auto ram = file_of(config.ram, source);
+  const auto parts = needed_to_start([&] {
+    const auto size = ram.empty() ? RamConfig{} : make_ram(source.load(ram.string()))->config();
+    return seesr_memory_plan(config, arithmetic, size);
+  });
   RecordWriter writer(stdout, "standard output",
                       {{"part", "parameters", "gb", "gb_checkpointing"},
-                       {{"batch", "1"}, {"crop", std::to_string(config.data.crop)}}});
+                       {{"batch", "1"},
+                        {"crop", std::to_string(config.data.crop)},
+                        {"ram", ram.empty() ? "the official one's size" : ram.string()}}});
   for (const auto& part : parts) {
     writer.write({part.name, static_cast<std::int64_t>(part.numbers), part.bytes / kGigabyte,
                   part.checkpointing_bytes / kGigabyte});

@@ -6,6 +6,7 @@
 
 #include "cli/program.h"
 #include "cli/train.h"
+#include "cli/weights_source.h"
 #include "core/autocast.h"
 #include "training/seesr_config.h"
 
@@ -15,8 +16,9 @@ ProgramInfo seesr_info(const std::string& kept_runs);
 
 void add_seesr_options(Program& program, TrainOptions& options);
 
-/// Prints what a step needs of memory, part by part.
-void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic);
+/// Prints what a step needs of memory, part by part. RAM is taken to be the official one where its file is
+/// missing.
+void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic, WeightsSource& source);
 
 /// Folders as SeeSR prepares them, each with gt/, sr_bicubic/ or lr/, and perhaps tag/, become those folders
 /// in the options' place. Other folders stay as they are. Throws UsageError where a folder has gt/ and no LR

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/held_memory.h"
-#include "nets/ram.h"
+#include "nets/network.h"
 #include "nets/summary.h"
 #include "training/parameters.h"
 #include "training/seesr_loss.h"
@@ -33,6 +33,57 @@ struct Sample {
   SeesrSight sight;
   SeesrNoise noise;
 };
+
+using Parts = std::vector<SeesrMemoryPart>;
+
+SeesrMemoryPart sum_of(const char* name, const Parts& parts) {
+  SeesrMemoryPart sum{name, 0, 0, 0};
+  for (const auto& part : parts) {
+    sum.bytes += part.bytes;
+    sum.checkpointing_bytes += part.checkpointing_bytes;
+  }
+  return sum;
+}
+
+/// What is there all the time.
+Parts standing_parts(const SeesrOutlines& outlines, const RamConfig& ram, const Arithmetic& arithmetic,
+                     bool averages) {
+  const double taught = numbers_of(trained_parameters(*outlines.unet));
+  const double learning = taught + numbers_of(all_parameters(*outlines.controlnet));
+  const double value_bytes = arithmetic.type == at::kFloat ? kFloatBytes : 2;
+  Parts parts;
+  const auto add = [&](const char* name, double numbers, double bytes_each) {
+    parts.push_back({name, numbers, numbers * bytes_each, numbers * bytes_each});
+  };
+  const auto count = [](const torch::nn::Module& of) { return static_cast<double>(count_parameters(of)); };
+  add("unet, frozen", count(*outlines.unet) - taught, value_bytes);
+  add("vae", count(*outlines.vae), value_bytes);
+  add("text_encoder", count(*outlines.text_encoder), value_bytes);
+  add("ram", count(Ram(ram)), value_bytes);
+  add("trained", learning, kFloatBytes);
+  add("gradients", learning, kFloatBytes);
+  add("moments", learning, 2 * kFloatBytes);
+  if (averages) add("averages", learning, kFloatBytes);
+  return parts;
+}
+
+SeesrMemoryPart encoding_part(const AutoencoderKl& vae, std::int64_t crop) {
+  const std::int64_t side = crop / vae.factor();
+  const double most = encoder_memory(vae).at(side * side);
+  return {"vae at work", 0, most, most};
+}
+
+/// Of one sample, `side` latents a side.
+Parts learning_parts(const SeesrOutlines& outlines, const Arithmetic& arithmetic, std::int64_t side) {
+  const auto kept = [&](bool checkpointing) {
+    outlines.unet->set_recomputing(checkpointing);
+    outlines.controlnet->set_recomputing(checkpointing);
+    return seesr_activations(*outlines.unet, *outlines.controlnet, arithmetic).at(side * side);
+  };
+  const auto layer = largest_layer(outlines.unet->config(), arithmetic, side, side);
+  return {{"activations", 0, kept(false), kept(true)},
+          {"backward", 0, static_cast<double>(layer.most - layer.kept), static_cast<double>(layer.most)}};
+}
 
 }  // namespace
 
@@ -80,44 +131,31 @@ HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& 
   return {.most = most, .kept = kept};
 }
 
-std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic) {
+AreaCost encoder_memory(const AutoencoderKl& vae) {
+  return area_cost([&](std::int64_t height, std::int64_t width) {
+    const Tensor picture =
+        at::zeros({1, vae.config().in_channels, vae.factor() * height, vae.factor() * width});
+    return count_held_memory([&] { seesr_moments(vae, picture); }).most;
+  });
+}
+
+std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic,
+                                               const RamConfig& ram) {
   const auto outlines = outline_seesr_training(config);
-  auto& unet = *outlines.unet;
-  for (const auto& [name, parameter] : all_parameters(unet))
+  for (const auto& [name, parameter] : all_parameters(*outlines.unet))
     parameter.requires_grad_(is_image_attention(name));
-  set_frozen_precision(unet, arithmetic.type);
-  const double learning =
-      numbers_of(trained_parameters(unet)) + numbers_of(all_parameters(*outlines.controlnet));
-  const double value_bytes = arithmetic.type == at::kFloat ? kFloatBytes : 2;
-  std::vector<SeesrMemoryPart> parts;
-  const auto add = [&](const char* name, double numbers, double bytes_each) {
-    parts.push_back({name, numbers, numbers * bytes_each, numbers * bytes_each});
-  };
-  const auto count = [](const torch::nn::Module& of) { return static_cast<double>(count_parameters(of)); };
-  add("unet, frozen", count(unet) - numbers_of(trained_parameters(unet)), value_bytes);
-  add("vae", count(*outlines.vae), value_bytes);
-  add("text_encoder", count(*outlines.text_encoder), value_bytes);
-  add("ram", count(Ram(RamConfig{})), value_bytes);
-  add("trained", learning, kFloatBytes);
-  add("gradients", learning, kFloatBytes);
-  add("moments", learning, 2 * kFloatBytes);
-  if (config.ema > 0) add("averages", learning, kFloatBytes);
-  const std::int64_t side = config.data.crop / outlines.vae->factor();
-  const auto kept = [&](bool checkpointing) {
-    unet.set_recomputing(checkpointing);
-    outlines.controlnet->set_recomputing(checkpointing);
-    return seesr_activations(unet, *outlines.controlnet, arithmetic).at(side * side);
-  };
-  const auto layer = largest_layer(unet.config(), arithmetic, side, side);
-  parts.push_back({"activations", 0, kept(false), kept(true)});
-  parts.push_back(
-      {"backward", 0, static_cast<double>(layer.most - layer.kept), static_cast<double>(layer.most)});
-  SeesrMemoryPart sum{"all", 0, 0, 0};
-  for (const auto& part : parts) {
-    sum.bytes += part.bytes;
-    sum.checkpointing_bytes += part.checkpointing_bytes;
-  }
-  parts.push_back(sum);
+  set_frozen_precision(*outlines.unet, arithmetic.type);
+  set_precision(*outlines.vae, arithmetic.type);
+  auto parts = standing_parts(outlines, ram, arithmetic, config.ema > 0);
+  auto all = sum_of("all", parts);
+  const auto encoding = encoding_part(*outlines.vae, config.data.crop);
+  const auto learning = learning_parts(outlines, arithmetic, config.data.crop / outlines.vae->factor());
+  const auto step = sum_of("step", learning);
+  all.bytes += std::max(encoding.bytes, step.bytes);
+  all.checkpointing_bytes += std::max(encoding.checkpointing_bytes, step.checkpointing_bytes);
+  parts.push_back(encoding);
+  parts.insert(parts.end(), learning.begin(), learning.end());
+  parts.push_back(all);
   return parts;
 }
 

@@ -7,6 +7,7 @@
 #include "core/autocast.h"
 #include "core/held_memory.h"
 #include "diffusion/seesr_costs.h"
+#include "nets/ram.h"
 #include "training/seesr_config.h"
 
 namespace sr {
@@ -32,8 +33,15 @@ std::int64_t kept_activations(const ConditionedUnet& unet, const ControlNet& con
 HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& arithmetic,
                          std::int64_t height, std::int64_t width);
 
-/// Of a batch of one picture, by the folders' configurations, which is all that is read; RAM is taken to be
-/// the official one. The last part is the sum. Throws Error that names the file which is missing or wrong.
-std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic);
+/// Bytes that the autoencoder holds at most while it encodes a picture, by its latents. Measured at three
+/// small sizes.
+AreaCost encoder_memory(const AutoencoderKl& vae);
+
+/// Of a batch of one picture, by the folders' configurations, which is all that is read. The last part is
+/// what there is at most at once: the autoencoder has done its work ("vae at work") before the networks that
+/// learn begin theirs ("activations", "backward"). Throws Error that names the file which is missing or
+/// wrong.
+std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic,
+                                               const RamConfig& ram);
 
 }  // namespace sr

@@ -22,7 +22,7 @@ struct ValidationConfig {
   std::string protocol = "sed";       ///< see sr-metrics
   std::vector<std::string> measures;  ///< beside PSNR and SSIM: lpips (AlexNet, v0.1), dists
   std::int64_t pictures = 0;          ///< the first so many of them; 0: all
-  std::int64_t samples = 4;           ///< pictures kept of each validation
+  std::int64_t samples = 4;           ///< pictures kept of each validation, and shown on its sheet
 
   bool wanted() const { return every > 0 && !hr.empty(); }
 };

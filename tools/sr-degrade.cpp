@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/degrade.h"
+#include "cli/offers.h"
 
 namespace {
 
@@ -43,6 +44,7 @@ void add_degradation_options(sr::Program& program, sr::DegradeConfig& config) {
              "How the LR image is made: bicubic, realesrgan, seesr, bsrgan, or a .toml file (bicubic)")
           ->type_name("NAME|FILE")
           ->group(group);
+  program.offer("--method", sr::presets_of("degrade"));
   auto* scale =
       program.add_number("-s,--scale", config.scale, 1, 64, "HR side divided by LR side (the method's, 4)")
           ->type_name("S")

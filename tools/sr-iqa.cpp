@@ -5,7 +5,7 @@
 #include "cli/features.h"
 #include "cli/fit_niqe.h"
 #include "cli/iqa.h"
-#include "cli/option_table.h"
+#include "cli/offers.h"
 #include "cli/tsne.h"
 
 namespace {
@@ -36,26 +36,22 @@ int tsne(int argc, char** argv) {
 
 sr::Subcommand correlate_command() {
   sr::CorrelateConfig config;
-  const auto program = sr::correlate_program(config);
-  return {"correlate", program->info().summary, sr::option_table(program->app())};
+  return sr::correlate_program(config)->subcommand();
 }
 
 sr::Subcommand fit_niqe_command() {
   sr::FitNiqeConfig config;
-  const auto program = sr::fit_niqe_program(config);
-  return {"fit-niqe", program->info().summary, sr::option_table(program->app())};
+  return sr::fit_niqe_program(config)->subcommand();
 }
 
 sr::Subcommand features_command() {
   sr::FeaturesConfig config;
-  const auto program = sr::features_program(config);
-  return {"features", program->info().summary, sr::option_table(program->app())};
+  return sr::features_program(config)->subcommand();
 }
 
 sr::Subcommand tsne_command() {
   sr::TsneConfig config;
-  const auto program = sr::tsne_program(config);
-  return {"tsne", program->info().summary, sr::option_table(program->app())};
+  return sr::tsne_program(config)->subcommand();
 }
 
 sr::ProgramInfo info() {
@@ -93,6 +89,7 @@ void add_measure_options(sr::Program& program, sr::IqaConfig& config) {
                  "What to measure, in the order of the columns (niqe): " + sr::iqa_measure_names())
       ->type_name("NAME[=FILE],...")
       ->group(group);
+  program.offer("--measures", sr::several_of(sr::iqa_measure_names()));
   program
       .add_choice("--protocol", config.protocol, "original|sed|sfd|seesr",
                   "Whose niqe, clipiqa and maniqa (original)")

@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include "cli/metrics.h"
-#include "cli/option_table.h"
+#include "cli/offers.h"
 #include "cli/pair_measures.h"
 #include "cli/study.h"
 #include "cli/votes.h"
@@ -23,14 +23,12 @@ int votes(int argc, char** argv) {
 
 sr::Subcommand study_command() {
   sr::StudyConfig config;
-  const auto program = sr::study_program(config);
-  return {"study", program->info().summary, sr::option_table(program->app())};
+  return sr::study_program(config)->subcommand();
 }
 
 sr::Subcommand votes_command() {
   sr::VotesConfig config;
-  const auto program = sr::votes_program(config);
-  return {"votes", program->info().summary, sr::option_table(program->app())};
+  return sr::votes_program(config)->subcommand();
 }
 
 sr::ProgramInfo info() {
@@ -96,6 +94,7 @@ void add_measure_options(sr::Program& program, sr::MetricsConfig& config) {
                  "What to measure, in the order of the columns (psnr,ssim): " + sr::pair_measure_names())
       ->type_name("NAME[=FILE],...")
       ->group(group);
+  program.offer("--metrics", sr::several_of(sr::pair_measure_names()));
   program
       .add_choice("--protocol", config.protocol, "rgb|sr-y|sed|sfd|seesr|matlab",
                   "What PSNR and SSIM compare (rgb)")

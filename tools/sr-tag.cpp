@@ -1,6 +1,5 @@
 #include <string_view>
 
-#include "cli/option_table.h"
 #include "cli/tag.h"
 #include "cli/tag_eval.h"
 
@@ -14,8 +13,7 @@ int evaluate(int argc, char** argv) {
 
 sr::Subcommand eval_command() {
   sr::TagEvalConfig config;
-  const auto program = sr::tag_eval_program(config);
-  return {"eval", program->info().summary, sr::option_table(program->app())};
+  return sr::tag_eval_program(config)->subcommand();
 }
 
 sr::ProgramInfo info() {

@@ -1,7 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <string_view>
 
-#include "cli/option_table.h"
 #include "cli/train.h"
 
 namespace {
@@ -14,8 +13,7 @@ int train(const char* kind, int argc, char** argv) {
 
 sr::Subcommand command(const char* kind) {
   sr::TrainOptions options;
-  const auto program = sr::train_program(kind, options);
-  return {kind, program->info().summary, sr::option_table(program->app())};
+  return sr::train_program(kind, options)->subcommand();
 }
 
 sr::ProgramInfo info() {

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include "cli/offers.h"
 #include "cli/upscale.h"
 
 namespace {
@@ -68,6 +69,7 @@ int main(int argc, char** argv) {
                  "Side of the tiles in input pixels; auto: as memory allows; 0: no tiles")
       ->type_name("N|auto")
       ->group("Computation");
+  program.offer("--tile", sr::choice_of({"auto", "0"}));
   app.add_option("--tile-pad", config.tile_pad,
                  "Pixels that a tile sees beyond its own, and no mixing with its neighbours, as Real-ESRGAN; "
                  "default: what the network looks at")

@@ -31,16 +31,51 @@ std::vector<std::string> dashed_names(const OptionRow& option) {
   return names;
 }
 
-bool takes_folder(const OptionRow& option) { return option.value == "DIR"; }
+bool labelled(const OptionRow& option, std::string_view part) {
+  return option.value.find(part) != std::string::npos;
+}
+
+/// What can be said beside files and folders.
+std::vector<std::string> words_of(const OptionRow& option) {
+  return option.offer.names ? option.offer.names() : option.choices;
+}
+
+/// Of names alone there may be more than these, but no files.
+bool takes_files(const OptionRow& option) {
+  return labelled(option, "FILE") || (!labelled(option, "DIR") && words_of(option).empty());
+}
+
+bool takes_folders_only(const OptionRow& option) {
+  return labelled(option, "DIR") && !labelled(option, "FILE");
+}
+
+/// Lists files and folders that may follow: words of a shell's command.
+std::string bash_files(const OptionRow& option) {
+  std::string text = " compgen -d -- \"$cur\";";
+  for (const auto& extension : option.offer.extensions)
+    text += fmt::format(" compgen -f -X '!*.{}' -- \"$cur\";", extension);
+  return text;
+}
 
 std::string bash_case(const OptionRow& option) {
   const auto pattern = joined(dashed_names(option), "|");
-  if (!option.choices.empty()) {
-    return fmt::format("    {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n", pattern,
-                       joined(option.choices, " "));
+  const auto words = joined(words_of(option), " ");
+  if (option.offer.several) {
+    return fmt::format(
+        "    {}) COMPREPLY=($(compgen -P \"${{cur%\"${{cur##*,}}\"}}\" -W '{}' -- \"${{cur##*,}}\")); "
+        "compopt -o nospace; return ;;\n",
+        pattern, words);
   }
-  if (takes_folder(option)) return fmt::format("    {}) compopt -o dirnames; return ;;\n", pattern);
-  return fmt::format("    {}) compopt -o default; return ;;\n", pattern);
+  if (!words.empty() && !takes_files(option) && !takes_folders_only(option))
+    return fmt::format("    {}) COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return ;;\n", pattern, words);
+  if (words.empty() && option.offer.extensions.empty())
+    return fmt::format("    {}) compopt -o {}; return ;;\n", pattern,
+                       takes_folders_only(option) ? "dirnames" : "default");
+  // names that aren't there are completed as any file
+  return fmt::format(
+      "    {}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$cur\";{}); compopt -o filenames -o default; "
+      "return ;;\n",
+      pattern, words, bash_files(option));
 }
 
 std::string shell_function(const std::string& name) {
@@ -49,7 +84,7 @@ std::string shell_function(const std::string& name) {
 
 std::vector<std::string> command_names(const ProgramInfo& info) {
   std::vector<std::string> names;
-  for (const auto& command : info.subcommands) names.push_back(command.name);
+  for (const auto& command : info.subcommands) names.push_back(command.name());
   return names;
 }
 
@@ -81,9 +116,9 @@ std::string bash_script(const ProgramInfo& info, const std::vector<OptionRow>& o
   const auto function = shell_function(info.name);
   std::string commands, dispatch, words;
   for (const auto& command : info.subcommands) {
-    const auto inner = shell_function(info.name + ' ' + command.name);
+    const auto inner = shell_function(info.name + ' ' + command.name());
     commands += bash_function(inner, all_rows(command.options), "", "");
-    dispatch += fmt::format("      {}) {}; return ;;\n", command.name, inner);
+    dispatch += fmt::format("      {}) {}; return ;;\n", command.name(), inner);
   }
   if (!dispatch.empty()) {
     dispatch = fmt::format(
@@ -99,8 +134,15 @@ std::string bash_script(const ProgramInfo& info, const std::vector<OptionRow>& o
 std::string zsh_value(const OptionRow& option) {
   if (option.value.empty()) return "";
   const auto label = replaced(option.value, ":", "\\:");
-  if (!option.choices.empty()) return fmt::format(":{}:({})", label, joined(option.choices, " "));
-  return fmt::format(":{}:{}", label, takes_folder(option) ? "_files -/" : "_files");
+  const auto words = joined(words_of(option), " ");
+  if (option.offer.several) return fmt::format(":{}:{{_values -s , name {}}}", label, words);
+  std::string files = takes_folders_only(option) ? "_files -/" : "_files";
+  if (const auto& extensions = option.offer.extensions; !extensions.empty())
+    files += fmt::format(" -g \"*.({})\"", joined(extensions, "|"));
+  if (words.empty()) return fmt::format(":{}:{}", label, files);
+  if (!takes_files(option) && !takes_folders_only(option)) return fmt::format(":{}:({})", label, words);
+  return fmt::format(":{}:{{_alternative \"names:name:({})\" \"files:file:{}\"}}", label, words,
+                     replaced(files, "\"", "\\\""));
 }
 
 std::string zsh_lines(const OptionRow& option) {
@@ -127,7 +169,7 @@ std::string zsh_commands(const ProgramInfo& info) {
   std::string cases;
   for (const auto& command : info.subcommands) {
     cases += fmt::format("{})\n  shift words; ((CURRENT--))\n  {}  '*:file:_files'\n  return ;;\n",
-                         command.name, zsh_arguments(all_rows(command.options)));
+                         command.name(), zsh_arguments(all_rows(command.options)));
   }
   return fmt::format("if ((CURRENT > 2)); then\ncase $words[2] in\n{}esac\nfi\n", cases);
 }
@@ -143,18 +185,25 @@ std::string zsh_script(const ProgramInfo& info, const std::vector<OptionRow>& op
          zsh_commands(info) + zsh_arguments(options) + first + "  '*:file:_files'\n";
 }
 
+std::string fish_value(const OptionRow& option) {
+  auto words = joined(words_of(option), " ");
+  const auto add = [&](const std::string& more) { words += (words.empty() ? "" : " ") + more; };
+  if (option.offer.several) return fmt::format(" -x -a '(__fish_append , {})'", words);
+  if (takes_folders_only(option)) add("(__fish_complete_directories)");
+  const auto& extensions = option.offer.extensions;
+  for (const auto& extension : extensions) add(fmt::format("(__fish_complete_suffix .{})", extension));
+  // files of these extensions come first; fish lists the others after them
+  if (!extensions.empty()) return fmt::format(" -x -k -a '{}'", words);
+  if (words.empty()) return " -r";
+  return fmt::format(" {} -a '{}'", takes_files(option) ? "-r" : "-x", words);
+}
+
 /// `condition`: of fish, with its -n, or empty.
 std::string fish_line(const ProgramInfo& info, const OptionRow& option, const std::string& condition) {
   auto line = fmt::format("complete -c {}{}", info.name, condition);
   for (const auto& name : option.short_names) line += fmt::format(" -s {}", name);
   for (const auto& name : option.long_names) line += fmt::format(" -l {}", name);
-  if (!option.choices.empty()) {
-    line += fmt::format(" -x -a '{}'", joined(option.choices, " "));
-  } else if (takes_folder(option)) {
-    line += " -x -a '(__fish_complete_directories)'";
-  } else if (!option.value.empty()) {
-    line += " -r";
-  }
+  if (!option.value.empty()) line += fish_value(option);
   return line + fmt::format(" -d '{}'\n", replaced(replaced(option.description, "\\", "\\\\"), "'", "\\'"));
 }
 
@@ -164,12 +213,12 @@ std::string fish_script(const ProgramInfo& info, const std::vector<OptionRow>& o
   if (!info.subcommands.empty())
     outside = fmt::format(" -n 'not __fish_seen_subcommand_from {}'", joined(command_names(info), " "));
   for (const auto& command : info.subcommands) {
-    script += fmt::format("complete -c {} -n __fish_use_subcommand -a {} -d '{}'\n", info.name, command.name,
-                          replaced(command.summary, "'", "\\'"));
+    script += fmt::format("complete -c {} -n __fish_use_subcommand -a {} -d '{}'\n", info.name,
+                          command.name(), replaced(command.info.summary, "'", "\\'"));
   }
   for (const auto& option : options) script += fish_line(info, option, outside);
   for (const auto& command : info.subcommands) {
-    const auto inside = fmt::format(" -n '__fish_seen_subcommand_from {}'", command.name);
+    const auto inside = fmt::format(" -n '__fish_seen_subcommand_from {}'", command.name());
     for (const auto& option : all_rows(command.options)) script += fish_line(info, option, inside);
   }
   return script;

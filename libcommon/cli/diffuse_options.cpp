@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/diffuse.h"
+#include "cli/offers.h"
 
 namespace sr {
 namespace {
@@ -13,9 +14,11 @@ void add_model_folders(Program& program, DiffuseConfig& config) {
                  "sd-turbo): its tokenizer, text_encoder, vae and scheduler")
       ->type_name("NAME|DIR")
       ->group(group);
+  program.offer("--sd", choice_of({"stable-diffusion-2-base", "sd-turbo"}));
   app.add_option("--seesr", config.seesr, "SeeSR's folder, of unet and controlnet (seesr)")
       ->type_name("NAME|DIR")
       ->group(group);
+  program.offer("--seesr", choice_of({"seesr"}));
   app.add_flag("--turbo", config.turbo,
                "SeeSR-turbo: sd-turbo's U-Net with SeeSR's layers, 2 steps, no guidance")
       ->group(group);

@@ -32,13 +32,17 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
   return result + line + "\n";
 }
 
+std::string version_line(const ProgramInfo& info) {
+  return fmt::format("{} (sr-tools) {}\n", info.name, SR_VERSION);
+}
+
 std::string help_text(const ProgramInfo& info, const OptionTable& options) {
   std::string text =
       fmt::format("{} - {}\n\nUsage: {} {}\n", info.name, info.summary, info.name, info.synopsis);
   if (!info.subcommands.empty()) text += "\nCommands:\n";
   for (const auto& command : info.subcommands) {
-    const auto label = fmt::format("  {}", command.name);
-    text += label + wrapped(command.summary, kLabelWidth, kWidth).substr(label.size());
+    const auto label = fmt::format("  {}", command.name());
+    text += label + wrapped(command.info.summary, kLabelWidth, kWidth).substr(label.size());
   }
   for (const auto& group : options) {
     text += fmt::format("\n{}:\n", group.title);

@@ -1,5 +1,5 @@
 #pragma once
-// `--help`.
+// `--help` and `--version`.
 
 #include <string>
 
@@ -7,6 +7,9 @@
 #include "cli/program.h"
 
 namespace sr {
+
+/// What --version says.
+std::string version_line(const ProgramInfo& info);
 
 std::string help_text(const ProgramInfo& info, const OptionTable& options);
 

@@ -60,8 +60,8 @@ std::string commands_section(const ProgramInfo& info) {
   if (info.subcommands.empty()) return {};
   std::string text = ".Sh COMMANDS\n.Bl -tag -width Ds\n";
   for (const auto& command : info.subcommands) {
-    text += fmt::format(".It Cm {}\n{}; see\n.Xr {}\\-{} 1 .\n", escaped(command.name),
-                        sentences(command.summary), escaped(info.name), escaped(command.name));
+    text += fmt::format(".It Cm {}\n{}; see\n.Xr {}\\-{} 1 .\n", escaped(command.name()),
+                        sentences(command.info.summary), escaped(info.name), escaped(command.name()));
   }
   return text + ".El\n";
 }

@@ -1,6 +1,8 @@
 #pragma once
 // A program's options as a list, from which help, man page and completions are all made.
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,12 +12,23 @@ class App;
 
 namespace sr {
 
+/// What shells offer for a value, beside what its label says of files and folders.
+struct Offer {
+  std::function<std::vector<std::string>()> names;  ///< asked when a completion script is made; or empty
+  std::vector<std::string> extensions = {};         ///< of files: "toml"; none: any file
+  bool several = false;                             ///< names are parted by commas
+};
+
+/// By the option's name, "--model".
+using Offers = std::map<std::string, Offer>;
+
 struct OptionRow {
   std::vector<std::string> short_names;  ///< without dashes
   std::vector<std::string> long_names;
   std::string value;                 ///< "FILE", "N", "auto|always|never"; empty for a flag
   std::vector<std::string> choices;  ///< where the value is one of a few
   std::string description;
+  Offer offer;
 };
 
 struct OptionGroup {
@@ -25,15 +38,8 @@ struct OptionGroup {
 
 using OptionTable = std::vector<OptionGroup>;
 
-/// A program's command that has options, help and a man page of its own.
-struct Subcommand {
-  std::string name;     ///< "correlate"
-  std::string summary;  ///< one line, no full stop
-  OptionTable options;
-};
-
 /// The options in the order in which they were declared, by group; positionals and hidden ones left out.
-OptionTable option_table(const CLI::App& app);
+OptionTable option_table(const CLI::App& app, const Offers& offers);
 
 /// "-o, --output FILE".
 std::string option_label(const OptionRow& option);

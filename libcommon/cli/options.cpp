@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/offers.h"
+#include "image/encode.h"
+
 namespace sr {
 namespace {
 
@@ -37,6 +40,7 @@ void add_output_options(Program& program, OutputOptions& options) {
          "default: by the name, in folders that of the input (sr-degrade: png), png on standard output")
       ->type_name("FORMAT")
       ->group(group);
+  program.offer("--format", choice_of(Format::names()));
   program
       .add_choice("--depth", options.depth, "auto|8|16|float",
                   "Bits a sample; auto: as the input, within what the format holds")
@@ -45,6 +49,7 @@ void add_output_options(Program& program, OutputOptions& options) {
                  "Transparency: keep, drop, or flatten=COLOUR (white, black, grey, #RRGGBB)")
       ->type_name("POLICY")
       ->group(group);
+  program.offer("--alpha", choice_of({"keep", "drop", "flatten=white", "flatten=black", "flatten=grey"}));
   program
       .add_choice("--metadata", options.metadata, "keep|strip", "Keep or strip EXIF, XMP, IPTC and comments")
       ->group(group);
@@ -84,6 +89,7 @@ void add_compute_options(Program& program, ComputeOptions& options) {
       .add_option("--device", options.device, "auto, cpu, cuda or cuda:N; auto: a GPU where there is one")
       ->type_name("DEVICE")
       ->group(kComputation);
+  program.offer("--device", choice_of({"auto", "cpu", "cuda"}));
   program
       .add_choice("--precision", options.precision, "auto|fp32|bf16|fp16",
                   "Number format of the network; auto: bf16 or fp16 where the hardware is fast at it")
@@ -99,6 +105,7 @@ void add_model_options(Program& program, ModelOptions& options) {
                  "default: compact-x4, which is bundled")
       ->type_name("NAME|FILE")
       ->group(group);
+  program.offer("--model", models_of("network", {"bicubic"}));
   add_weights_option(program, options.weights);
   program
       .add_number("--denoise", options.denoise, 0, 1,
@@ -110,6 +117,7 @@ void add_model_options(Program& program, ModelOptions& options) {
   app.add_option("--denoise-model", options.denoise_model, "The twin that --denoise mixes with")
       ->type_name("NAME|FILE")
       ->group(group);
+  program.offer("--denoise-model", models_of("network"));
 }
 
 void add_weights_option(Program& program, std::string& folder) {

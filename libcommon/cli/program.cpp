@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fmt/format.h>
 
+#include "cli/answers.h"
 #include "cli/completions.h"
 #include "cli/help.h"
 #include "cli/man.h"
@@ -51,6 +52,8 @@ Program::Program(ProgramInfo info)
 
 Program::~Program() = default;
 
+Subcommand Program::subcommand() const { return {info_, option_table(*app_, offers_)}; }
+
 void Program::add_common_options() {
   constexpr auto* group = "Common";
   app_->add_flag("-h,--help", help_, "Show this help and exit")->group(group)->configurable(false);
@@ -66,11 +69,13 @@ void Program::add_common_options() {
   app_->set_config("--config", "", "Read options from a TOML file; the command line wins")
       ->type_name("FILE")
       ->group(group);
+  offer("--config", {{}, {"toml"}});
   if (!info_.is_subcommand()) {  // the program's script completes them too
     add_choice("--print-completion", completion_, "bash|zsh|fish",
                "Print the shell's completion script and exit")
         ->group(group)
         ->configurable(false);
+    app_->add_flag("--print-answers", answers_)->group("")->configurable(false);  // the build's own
   }
   app_->add_flag("--print-man", man_, "Print the man page and exit")->group(group)->configurable(false);
 }
@@ -83,6 +88,10 @@ CLI::Option* Program::add_choice(const std::string& name, std::string& value, co
     return fmt::format("'{}' is none of {}", given, choices);
   };
   return app_->add_option(name, value, description)->type_name(choices)->check(CLI::Validator(check, ""));
+}
+
+void Program::offer(const std::string& option, Offer offer) {
+  offers_[app_->get_option(option)->get_name()] = std::move(offer);
 }
 
 CLI::Option* Program::add_number(const std::string& name, double& value, double low, double high,
@@ -104,18 +113,19 @@ ProgressMode Program::progress() const {
 }
 
 std::string Program::version_text() const {
-  const auto line = fmt::format("{} ({}) {}\n", info_.name, "sr-tools", SR_VERSION);
+  const auto line = version_line(info_);
   return verbose_ ? line + describe_platform() : line;
 }
 
 /// Answers a question about the program itself, if one was asked.
 bool Program::answer() const {
-  const auto options = option_table(*app_);
+  const auto options = option_table(*app_, offers_);
   std::string text;
   if (help_) text = help_text(info_, options);
   if (version_) text = version_text();
   if (man_) text = man_page(info_, options);
   if (!completion_.empty()) text = completion_script(info_, options, completion_);
+  if (answers_) text = answers_source(info_, options);
   if (text.empty()) return false;
   throw_stdout_error(write_stdout(text));
   return true;

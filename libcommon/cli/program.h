@@ -23,6 +23,8 @@ struct Example {
   std::string text;  ///< what it does, a sentence
 };
 
+struct Subcommand;
+
 /// What the help and the man page say beside the options.
 struct ProgramInfo {
   std::string name;         ///< "sr-iqa"; of a subcommand "sr-iqa correlate"
@@ -37,6 +39,15 @@ struct ProgramInfo {
   std::string page() const;
 };
 
+/// A program's command that has options, help and a man page of its own.
+struct Subcommand {
+  ProgramInfo info;
+  OptionTable options;
+
+  /// "correlate".
+  std::string name() const { return info.name.substr(info.name.find(' ') + 1); }
+};
+
 /// One program: declare options on `app()`, then `run`.
 class Program {
  public:
@@ -47,16 +58,22 @@ class Program {
 
   CLI::App& app() { return *app_; }
   const ProgramInfo& info() const { return info_; }
+  /// As the program that it is a command of knows it.
+  Subcommand subcommand() const;
   Log& log() { return log_; }
   ProgressMode progress() const;
 
-  /// Parses, answers --help, --version, --print-completion and --print-man, or calls `work` under signal
-  /// handling. Returns the exit status; a caught signal ends the process instead.
+  /// Parses, answers --help, --version, --print-completion and --print-man (and, for the launcher, all of
+  /// them: --print-answers), or calls `work` under signal handling. Returns the exit status; a caught signal
+  /// ends the process instead.
   int run(int argc, char** argv, const std::function<ExitStatus()>& work);
 
   /// An option whose value is one of `choices`, "a|b|c"; they are shown in the help, checked and completed.
   CLI::Option* add_choice(const std::string& name, std::string& value, const std::string& choices,
                           const std::string& description);
+
+  /// Has shells offer this for the value of an option that was added: "--model".
+  void offer(const std::string& option, Offer offer);
 
   /// An option whose value is a number in [low, high].
   CLI::Option* add_number(const std::string& name, double& value, double low, double high,
@@ -74,7 +91,8 @@ class Program {
   bool help_ = false, version_ = false, quiet_ = false, verbose_ = false;
   std::string progress_ = "auto";
   std::string completion_;
-  bool man_ = false;
+  bool man_ = false, answers_ = false;
+  Offers offers_;
 };
 
 }  // namespace sr

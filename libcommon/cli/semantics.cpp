@@ -6,6 +6,7 @@
 
 #include "cli/embedding_files.h"
 #include "cli/name_matches.h"
+#include "cli/offers.h"
 #include "cli/tag_choice.h"
 #include "cli/tagged_files.h"
 #include "cli/weights_source.h"
@@ -49,6 +50,7 @@ void add_semantics_options(Program& program, SemanticsOptions& options) {
   app.add_option("--dape", options.dape, "Its checkpoint, in place of the catalogue's dape or ram")
       ->type_name("FILE")
       ->group(group);
+  program.offer("--dape", models_of("tagger"));
   app.add_flag("--no-hard", options.no_hard, "No tags in the prompt")->group(group);
   app.add_flag("--no-soft", options.no_soft, "No representation cross-attention: its layers are passed over")
       ->group(group);

@@ -5,8 +5,8 @@
 
 namespace sr {
 
-/// The installed share folder beside this program (../share/sr-tools), or that of the source tree it was
-/// built in. Throws UsageError where there is neither.
+/// The share folder that was installed with this program, or that of the source tree it was built in. Throws
+/// UsageError where there is neither.
 fs::path share_folder();
 
 /// Its settings files.

@@ -4,6 +4,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "cli/computing.h"
+#include "cli/offers.h"
 #include "cli/weights_source.h"
 #include "nets/lora.h"
 #include "tagging/ram_input.h"
@@ -55,6 +56,7 @@ void add_tagger_options(Program& program, TaggerOptions& options) {
                  "kind, as downloaded; one of DAPE is laid over the catalogue's ram")
       ->type_name("NAME|FILE")
       ->group(group);
+  program.offer("--model", models_of("tagger"));
   add_weights_option(program, options.weights);
   program.add_choice("--language", options.language, "en|zh", "The tag list: RAM's English or Chinese one")
       ->group(group);

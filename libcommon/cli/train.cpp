@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/offers.h"
 #include "cli/share.h"
 #include "cli/train_seesr.h"
 #include "cli/weights_source.h"
@@ -93,16 +94,32 @@ void check_data(const DataConfig& data) {
   if (data.sources.empty()) throw UsageError("--data must name folders of HR pictures");
 }
 
+/// True where only a discriminator or CLIP judges what the network learns.
+bool needs_gan(const LossConfig& loss) { return loss.adversarial() || loss.clipiqa; }
+
 TrainConfig checked_config(const TrainOptions& options, const TomlValue& settings) {
   auto config = read_train_config(settings);
   config.data.presets = presets_folder();
-  const auto& loss = config.loss;
-  if (options.kind == "psnr" && (loss.adversarial() || loss.clipiqa))
+  if (options.kind == "psnr" && needs_gan(config.loss))
     throw UsageError("these settings train against a discriminator: sr-train gan");
-  if (options.kind == "gan" && !loss.adversarial() && !loss.clipiqa)
+  if (options.kind == "gan" && !needs_gan(config.loss))
     throw UsageError("these settings have no adversarial loss: sr-train psnr");
   check_data(config.data);
   return config;
+}
+
+/// The command that trains by these settings.
+std::string kind_of(const TomlValue& settings) {
+  if (is_dape_config(settings)) return "dape";
+  if (is_seesr_config(settings)) return "seesr";
+  return needs_gan(read_train_config(settings).loss) ? "gan" : "psnr";
+}
+
+std::vector<std::string> presets_that_train(const std::string& kind) {
+  const Presets presets(presets_folder(), "train", kLevels);
+  auto names = presets.names();
+  std::erase_if(names, [&](const auto& name) { return kind_of(presets.read(presets.find(name))) != kind; });
+  return names;
 }
 
 template <class Config>
@@ -308,13 +325,15 @@ ProgramInfo dape_info() {
        {"sr-train dape -o run/ --resume --export DAPE.safetensors", "Write DAPE's file."}}};
 }
 
-void add_settings_options(CLI::App& app, TrainOptions& options) {
+void add_settings_options(Program& program, TrainOptions& options) {
+  auto& app = program.app();
   const bool dape = trains_dape(options.kind), seesr = trains_seesr(options.kind);
   app.set_config();  // --config is of the settings here
   app.add_option("--config", options.settings,
                  "A preset's name, or a .toml file; with --resume: the run's own")
       ->type_name("NAME|FILE")
       ->group(kSettings);
+  program.offer("--config", {[kind = options.kind] { return presets_that_train(kind); }, {"toml"}});
   app.add_option("--set", options.changes,
                  fmt::format("Change a setting, such as {}; may be repeated",
                              dape || seesr ? "optimiser.rate=5e-5" : "loss.gan.weight=0.1"))
@@ -340,6 +359,7 @@ void add_settings_options(CLI::App& app, TrainOptions& options) {
                       : "A checkpoint that the network begins with")
       ->type_name("NAME|FILE")
       ->group(kSettings);
+  program.offer("--start", models_of(dape ? "tagger" : "network"));
 }
 
 void add_data_options(CLI::App& app, TrainOptions& options) {
@@ -381,7 +401,7 @@ std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& op
   auto program = std::make_unique<Program>(trains_dape(kind)    ? dape_info()
                                            : trains_seesr(kind) ? seesr_info(kRunsAreKept)
                                                                 : info(kind));
-  add_settings_options(program->app(), options);
+  add_settings_options(*program, options);
   add_data_options(program->app(), options);
   add_output_options(*program, options);
   if (trains_seesr(kind)) add_seesr_options(*program, options);

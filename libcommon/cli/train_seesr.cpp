@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "cli/offers.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/records.h"
@@ -62,6 +63,7 @@ void add_seesr_options(Program& program, TrainOptions& options) {
   app.add_option("--dape", options.dape, "DAPE's checkpoint, which is laid over RAM (the settings': dape)")
       ->type_name("NAME|FILE")
       ->group(kModel);
+  program.offer("--dape", models_of("tagger"));
   app.add_option(
          "--start", options.start,
          "A folder of SeeSR's unet/ and controlnet/ to begin with, in place of Stable Diffusion's U-Net")

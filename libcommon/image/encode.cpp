@@ -187,6 +187,12 @@ Format Format::parse(std::string_view text) {
   return format;
 }
 
+std::vector<std::string> Format::names() {
+  std::vector<std::string> names;
+  for (const auto& format : kFormats) names.emplace_back(format.extension.substr(1));
+  return names;
+}
+
 std::optional<Format> Format::of_name(const fs::path& name) {
   const auto extension = lower(name.extension().string());
   if (extension.empty() || find_format(extension) == nullptr) return std::nullopt;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "image/picture.h"
 #include "image/rows.h"
@@ -17,6 +18,8 @@ class Format {
  public:
   /// Throws UsageError where the format is not known or the brackets don't close.
   static Format parse(std::string_view text);
+  /// "png", "jpg" ...: every extension that is known.
+  static std::vector<std::string> names();
   /// Of a file name's extension, or nothing where it has none that is known.
   static std::optional<Format> of_name(const fs::path& name);
 

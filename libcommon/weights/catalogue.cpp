@@ -14,8 +14,8 @@
 namespace sr {
 namespace {
 
-constexpr std::string_view header = "name\tfile\turl\tbytes\tsha256\tlicence\twhat";
-constexpr std::size_t columns = 7;
+constexpr std::string_view header = "name\tfile\turl\tbytes\tsha256\tlicence\twhat\tuse";
+constexpr std::size_t columns = 8;
 constexpr std::size_t most_suggestions = 3;
 
 std::vector<std::string> split(const std::string& line) {
@@ -48,9 +48,10 @@ CatalogueEntry parse_row(const std::string& line) {
   if (fields.size() != columns) {
     throw Error(fmt::format("has {} fields instead of {}", fields.size(), columns));
   }
-  if (fields[0].empty() || fields[1].empty()) throw Error("lacks its name or file");
+  if (fields[0].empty() || fields[1].empty() || fields[7].empty()) throw Error("lacks its name, file or use");
   check_hash(fields[4]);
-  return {fields[0], fields[1], fields[2], parse_bytes(fields[3]), fields[4], fields[5], fields[6]};
+  return {fields[0], fields[1], fields[2], parse_bytes(fields[3]),
+          fields[4], fields[5], fields[6], fields[7]};
 }
 
 std::vector<CatalogueEntry> parse_table(const std::string& text) {

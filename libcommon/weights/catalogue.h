@@ -20,6 +20,7 @@ struct CatalogueEntry {
   std::string sha256;  ///< 64 hexadecimal digits, or the first few where only those are published
   std::string licence;
   std::string what;
+  std::string use;  ///< "network" (sr-upscale's), "tagger", "measure", "features", "clip" ...
 };
 
 class Catalogue {

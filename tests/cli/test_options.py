@@ -98,5 +98,90 @@ class Options(Case):
         self.assertEqual(result.stdout, "auto 8 16 float\n--skip-existing\n")
 
 
+class Completions(Case):
+    """What is offered for values: names of models, presets, measures and formats, and files of the right types."""
+
+    MODELS = ["realesr-general-x4v3", "realesr-general-wdn-x4v3"]
+    # {what stands on the line: what is offered for its last word}
+    OFFERED = {
+        "sr-upscale -m realesr-g": MODELS,
+        "sr-upscale --model bic": ["bicubic"],
+        "sr-upscale --format av": ["avif"],
+        "sr-upscale --shard s": ["slurm"],
+        "sr-degrade -m b": ["bicubic", "bsrgan"],
+        "sr-train gan --config sed-p-s": ["sed-p-swinir"],
+        "sr-train psnr --config srv": ["srvgg"],
+        "sr-train dape --config ": ["dape"],
+        "sr-tag -m ": ["ram", "dape"],
+        "sr-diffuse --sd sd": ["sd-turbo"],
+        "sr-iqa -m niqe,clip": ["niqe,clipiqa", "niqe,clipiqa-five"],
+        "sr-metrics --metrics psnr,fi": ["psnr,fid"],
+    }
+
+    def bash(self, line):
+        words = line.split(" ")
+        program = words[0]
+        quoted = " ".join(f"'{word}'" for word in words)
+        script = (f"source {ROOT}/completions/bash/{program}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
+                  f"_{program.replace('-', '_')} 2>/dev/null; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, cwd=self.dir)
+        return result.stdout.split("\n")[:-1]
+
+    def fish(self, line):
+        script = f"source {ROOT}/completions/fish/{line.split()[0]}.fish; complete -C '{line}'"
+        result = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True,
+                                cwd=self.dir)
+        return [line.split("\t")[0] for line in result.stdout.splitlines()]
+
+    def zsh(self, program, option, *command):
+        """What zsh's own functions are asked for as the option's value."""
+        script = (
+            'offer() { print -rl -- "$@"; }; _values() { offer "${@:4}"; }; _files() { offer "files${*:+ }$*"; };'
+            '_alternative() { for one; do ask "${one#*:*:}"; done; };'
+            'ask() { local action=$1; case $action in ("{"*) eval "${${action#\\{}%\\}}" ;; ("("*) eval "offer $action[2,-2]" ;;'
+            '  (*) eval "$action" ;; esac; };'
+            f'_arguments() {{ for one; do if [[ $one == *{option}"["* ]]; then ask "${{${{one##*\\]:}}#*:}}"; fi; done; }};'
+            f"words=({program} {' '.join(command)} {option} ''); CURRENT=$#words; source {ROOT}/completions/zsh/_{program}")
+        result = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True, cwd=self.dir)
+        return result.stdout.splitlines()
+
+    def test_bash_offers_names(self):
+        for line, names in self.OFFERED.items():
+            self.assertEqual(sorted(self.bash(line)), sorted(names), line)
+
+    def test_fish_offers_names(self):
+        for line, names in self.OFFERED.items():
+            self.assertEqual(sorted(self.fish(line)), sorted(names), line)
+
+    def test_zsh_offers_names(self):
+        for *words, option, names in [
+            ("sr-upscale", "--model", self.MODELS + ["bicubic", "files -g *.(pth|pt|safetensors)"]),
+            ("sr-upscale", "--format", ["png", "avif"]), ("sr-degrade", "-m", ["bicubic", "bsrgan", "files -g *.(toml)"]),
+            ("sr-train", "gan", "--config", ["sed-p", "files -g *.(toml)"]), ("sr-iqa", "-m", ["niqe", "clipiqa"]),
+            ("sr-metrics", "--report", ["files -g *.(html)"]), ("sr-diffuse", "--sd", ["sd-turbo", "files -/"]),
+        ]:
+            offered = self.zsh(words[0], option, *words[1:])
+            self.assertLessEqual(set(names), set(offered), words)
+        self.assertNotIn("srvgg", self.zsh("sr-train", "--config", "gan"))
+        self.assertEqual(self.zsh("sr-upscale", "--files-from"), ["files"])
+
+    def test_files_are_of_the_right_types(self):
+        for name in ["a file.pth", "b.safetensors", "c.txt", "d.toml", "e.html"]:
+            (self.dir / name).touch()
+        (self.dir / "folder").mkdir()
+        files = {"sr-upscale -m ": ["a file.pth", "b.safetensors"], "sr-train psnr --config ": ["d.toml"],
+                 "sr-upscale --config ": ["d.toml"], "sr-iqa --report ": ["e.html"]}
+        for line, right in files.items():
+            offered = self.bash(line)
+            self.assertEqual([name for name in offered if name in set(self.names())], sorted(right), line)
+            self.assertIn("folder", offered)
+        # fish lists what fits before the rest
+        first = [name for name in self.fish("sr-iqa --report ") if name.strip("'") in self.names()][0]
+        self.assertEqual(first, "e.html")
+
+    def names(self):
+        return sorted(path.name for path in self.dir.iterdir() if path.is_file())
+
+
 if __name__ == "__main__":
     unittest.main()

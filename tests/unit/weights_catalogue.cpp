@@ -9,7 +9,7 @@
 namespace sr::testing {
 namespace {
 
-constexpr const char* header = "name\tfile\turl\tbytes\tsha256\tlicence\twhat\n";
+constexpr const char* header = "name\tfile\turl\tbytes\tsha256\tlicence\twhat\tuse\n";
 
 fs::path source_folder() { return fs::path(__FILE__).parent_path().parent_path().parent_path(); }
 Catalogue own_catalogue() { return Catalogue::read(source_folder() / "share" / "catalogue.tsv"); }
@@ -37,6 +37,8 @@ class Environment {
 TEST_CASE("the project's catalogue is whole") {
   const Catalogue catalogue = own_catalogue();
   CHECK(catalogue.entries().size() >= 50);
+  const std::set<std::string> uses{"network", "discriminator", "features", "clip",
+                                   "measure", "tagger",        "tags",     "diffusion"};
   std::set<std::string> files;
   for (const CatalogueEntry& entry : catalogue.entries()) {
     CAPTURE(entry.name);
@@ -45,6 +47,7 @@ TEST_CASE("the project's catalogue is whole") {
     CHECK((entry.sha256.empty() || entry.sha256.size() == 64 || entry.sha256.size() == 8));
     CHECK_FALSE(entry.licence.empty());
     CHECK_FALSE(entry.what.empty());
+    CHECK(uses.contains(entry.use));
   }
 }
 
@@ -77,10 +80,10 @@ TEST_CASE("a malformed catalogue is an error that names file and line") {
   };
   CHECK(contains(error("name\tfile\n"), "c.tsv: its header line"));
   CHECK(contains(error(std::string(header) + "a\tb\n"), "line 2 has 2 fields"));
-  CHECK(contains(error(std::string(header) + "a\tb\t-\tmany\t-\t-\t-\n"), "'many' is no number"));
-  CHECK(contains(error(std::string(header) + "a\tb\t-\t1\tXYZ\t-\t-\n"), "'XYZ' is no SHA-256"));
-  CHECK(contains(error(std::string(header) + "-\tb\t-\t1\t-\t-\t-\n"), "lacks its name"));
-  const std::string row = "a\tb\t-\t1\t-\t-\t-\n";
+  CHECK(contains(error(std::string(header) + "a\tb\t-\tmany\t-\t-\t-\tx\n"), "'many' is no number"));
+  CHECK(contains(error(std::string(header) + "a\tb\t-\t1\tXYZ\t-\t-\tx\n"), "'XYZ' is no SHA-256"));
+  CHECK(contains(error(std::string(header) + "-\tb\t-\t1\t-\t-\t-\tx\n"), "lacks its name"));
+  const std::string row = "a\tb\t-\t1\t-\t-\t-\tx\n";
   CHECK(contains(error(header + row + row), "line 3 has a name that came before"));
   CHECK(contains(error_of([] { Catalogue::read("/no/such.tsv"); }), "/no/such.tsv: No such file"));
 }

@@ -65,16 +65,6 @@ bool attempt(Log& log, const Named& names, const std::function<void()>& work) {
   return false;
 }
 
-Shard parse_shard(const std::string& text) {
-  if (text.empty()) return {};
-  const auto parts = split(text, '/');
-  constexpr long kMost = 1'000'000'000;
-  const auto count = parts.size() == 2 ? parse_number(parts[1], 1, kMost) : std::nullopt;
-  const auto index = count ? parse_number(parts[0], 1, *count) : std::nullopt;
-  if (!index) throw UsageError(fmt::format("--shard: '{}' is not I/N with I from 1 to N", text));
-  return {static_cast<size_t>(*index) - 1, static_cast<size_t>(*count)};
-}
-
 Workers share_threads(size_t files, int threads, int jobs) {
   const int most = jobs > 0 ? jobs : threads;
   const int count = static_cast<int>(std::clamp<size_t>(files, 1, static_cast<size_t>(most)));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/outputs.h"
+#include "cli/shard.h"
 
 namespace sr {
 
@@ -14,22 +15,6 @@ using Named = std::vector<std::string>;
 /// Runs one file's work; false, and an error line, where it failed. What is no failure of that file passes
 /// through: Interrupted, BrokenPipe.
 bool attempt(Log& log, const Named& names, const std::function<void()>& work);
-
-/// Every `count`-th item from `first` on.
-struct Shard {
-  size_t first = 0, count = 1;
-};
-
-/// "I/N", I from 1 to N; empty: everything. Throws UsageError.
-Shard parse_shard(const std::string& text);
-
-template <class Item>
-std::vector<Item> shard_of(std::vector<Item> items, const std::string& text) {
-  const auto shard = parse_shard(text);
-  std::vector<Item> kept;
-  for (size_t i = shard.first; i < items.size(); i += shard.count) kept.push_back(std::move(items[i]));
-  return kept;
-}
 
 /// How many files are worked on at once, and with how many threads each.
 struct Workers {

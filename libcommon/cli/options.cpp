@@ -60,9 +60,11 @@ void add_output_options(Program& program, OutputOptions& options) {
 void add_shard_option(Program& program, std::string& shard) {
   program.app()
       .add_option("--shard", shard,
-                  "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work")
-      ->type_name("I/N")
+                  "Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work; slurm: as "
+                  "the job array and srun's tasks are numbered")
+      ->type_name("I/N|slurm")
       ->group("Input");
+  program.offer("--shard", choice_of({"slurm"}));
 }
 
 void add_batch_options(Program& program, BatchOptions& options) {

@@ -29,7 +29,7 @@ struct OutputOptions {
 
 /// How to go through many files.
 struct BatchOptions {
-  std::string shard;  ///< "I/N": every N-th file, from the I-th on
+  std::string shard;  ///< "I/N": every N-th file, from the I-th on; or "slurm"
   int jobs = 3;       ///< files under way at once; 0, where a program allows it: as many as there are threads
 };
 

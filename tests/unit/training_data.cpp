@@ -269,7 +269,7 @@ TEST_CASE("both halves of a pair are cut and turned alike") {
   }
   config.sources = {{{data.path() / "pairs/hr"}, {data.path() / "pairs/lr"}, 1}};
   std::set<float> corners;
-  for (const auto& [lr, hr, items, captions] : batches(config, 0, 8)) {
+  for (const auto& [lr, hr, items, captions, repeats] : batches(config, 0, 8)) {
     CHECK(at::equal(lr.repeat_interleave(2, 2).repeat_interleave(2, 3), hr));
     for (std::int64_t i = 0; i < lr.size(0); i++) corners.insert(lr[i][0][0][0].item<float>());
   }
@@ -283,7 +283,7 @@ TEST_CASE("what is degraded on the fly is cut and turned with its HR crop") {
   config.degradation = data.identity();
   for (const int margin : {-1, 0, 9, 1000}) {
     config.margin = margin;
-    for (const auto& [lr, hr, items, captions] : batches(config, 0, 3)) CHECK(at::equal(lr, hr));
+    for (const auto& [lr, hr, items, captions, repeats] : batches(config, 0, 3)) CHECK(at::equal(lr, hr));
   }
 }
 

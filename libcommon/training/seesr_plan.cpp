@@ -68,8 +68,7 @@ Parts standing_parts(const SeesrOutlines& outlines, const RamConfig& ram, const 
 }
 
 SeesrMemoryPart encoding_part(const AutoencoderKl& vae, std::int64_t crop) {
-  const std::int64_t side = crop / vae.factor();
-  const double most = encoder_memory(vae).at(side * side);
+  const double most = encoder_memory(vae, crop / vae.factor());
   return {"vae at work", 0, most, most};
 }
 
@@ -131,12 +130,12 @@ HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& 
   return {.most = most, .kept = kept};
 }
 
-AreaCost encoder_memory(const AutoencoderKl& vae) {
-  return area_cost([&](std::int64_t height, std::int64_t width) {
-    const Tensor picture =
-        at::zeros({1, vae.config().in_channels, vae.factor() * height, vae.factor() * width});
-    return count_held_memory([&] { seesr_moments(vae, picture); }).most;
-  });
+double encoder_memory(const AutoencoderKl& vae, std::int64_t side) {
+  const std::int64_t half = std::max<std::int64_t>(1, side / 2), pixels = vae.factor() * half;
+  const Tensor picture = at::zeros({1, vae.config().in_channels, pixels, pixels});
+  const auto held = count_held_memory([&] { seesr_moments(vae, picture); });
+  const double enlarged = static_cast<double>(side) / static_cast<double>(half);
+  return static_cast<double>(held.most) * enlarged * enlarged;
 }
 
 std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic,

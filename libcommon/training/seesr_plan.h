@@ -33,9 +33,9 @@ std::int64_t kept_activations(const ConditionedUnet& unet, const ControlNet& con
 HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& arithmetic,
                          std::int64_t height, std::int64_t width);
 
-/// Bytes that the autoencoder holds at most while it encodes a picture, by its latents. Measured at three
-/// small sizes.
-AreaCost encoder_memory(const AutoencoderKl& vae);
+/// Bytes that the autoencoder holds at most while it encodes a picture of side x side latents. Measured at
+/// half the side: it is the maps of the picture's own size that count.
+double encoder_memory(const AutoencoderKl& vae, std::int64_t side);
 
 /// Of a batch of one picture, by the folders' configurations, which is all that is read. The last part is
 /// what there is at most at once: the autoencoder has done its work ("vae at work") before the networks that

@@ -146,15 +146,10 @@ std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const 
   set_frozen_precision(*outlines.unet, arithmetic.type);
   set_precision(*outlines.vae, arithmetic.type);
   auto parts = standing_parts(outlines, ram, arithmetic, config.ema > 0);
-  auto all = sum_of("all", parts);
-  const auto encoding = encoding_part(*outlines.vae, config.data.crop);
+  parts.push_back(encoding_part(*outlines.vae, config.data.crop));
   const auto learning = learning_parts(outlines, arithmetic, config.data.crop / outlines.vae->factor());
-  const auto step = sum_of("step", learning);
-  all.bytes += std::max(encoding.bytes, step.bytes);
-  all.checkpointing_bytes += std::max(encoding.checkpointing_bytes, step.checkpointing_bytes);
-  parts.push_back(encoding);
   parts.insert(parts.end(), learning.begin(), learning.end());
-  parts.push_back(all);
+  parts.push_back(sum_of("all", parts));
   return parts;
 }
 

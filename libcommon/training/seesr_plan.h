@@ -38,9 +38,9 @@ HeldMemory largest_layer(const ConditionedUnetConfig& config, const Arithmetic& 
 double encoder_memory(const AutoencoderKl& vae, std::int64_t side);
 
 /// Of a batch of one picture, by the folders' configurations, which is all that is read. The last part is
-/// what there is at most at once: the autoencoder has done its work ("vae at work") before the networks that
-/// learn begin theirs ("activations", "backward"). Throws Error that names the file which is missing or
-/// wrong.
+/// the sum. What the autoencoder held ("vae at work") counts too, though it is done before the networks that
+/// learn begin: memory that was freed is kept (core/memory.h), and was measured to be taken beside theirs.
+/// Throws Error that names the file which is missing or wrong.
 std::vector<SeesrMemoryPart> seesr_memory_plan(const SeesrConfig& config, const Arithmetic& arithmetic,
                                                const RamConfig& ram);
 

@@ -1,5 +1,6 @@
 """Checkpoints that tests make themselves: right in names and shapes, random in values."""
 
+import gzip
 import json
 import math
 import random
@@ -241,3 +242,93 @@ def write_ram(folder, thresholds=(0.5,) * len(RAM_TAGS)):
 def write_tag_lists(folder, thresholds):
     (folder / "ram_tag_list.txt").write_text("\n".join(RAM_TAGS))
     (folder / "ram_tag_list_threshold.txt").write_text("".join(f"{t}\n" for t in thresholds))
+
+
+# --- networks that judge, for programs that take their official names ------------------------------------
+
+
+def rrdb(features=8, growth=4):
+    """RRDBNet, x4, of one block, with Real-ESRGAN's names."""
+    shapes = {}
+    convs = [("conv_first", features, 3), ("conv_body", features, features), ("conv_up1", features, features),
+             ("conv_up2", features, features), ("conv_hr", features, features), ("conv_last", 3, features)]
+    for part in range(1, 4):
+        convs += [(f"body.0.rdb{part}.conv{i + 1}", growth if i < 4 else features, features + i * growth) for i in range(5)]
+    for name, out, into in convs:
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = [out, into, 3, 3], [out]
+    return shapes
+
+
+def musiq(hidden=12, stem=64):
+    shapes = {"conv_root.weight": [stem, 3, 7, 7], "block1.conv1.weight": [stem, stem, 1, 1],
+              "block1.conv2.weight": [stem, stem, 3, 3], "block1.conv3.weight": [4 * stem, stem, 1, 1],
+              "block1.conv_proj.weight": [4 * stem, stem, 1, 1], "transformer_encoder.cls": [1, 1, hidden],
+              "transformer_encoder.posembed_input.position_emb": [1, 100, hidden],
+              "transformer_encoder.scaleembed_input.scale_emb": [3, hidden]}
+    for name, width in [("gn_root", stem), ("block1.gn1", stem), ("block1.gn2", stem), ("block1.gn3", 4 * stem),
+                        ("block1.gn_proj", 4 * stem), ("transformer_encoder.encoder_norm", hidden)]:
+        norm(shapes, name, width)
+    linear(shapes, "embedding", hidden, 4 * stem * 8 * 8)
+    linear(shapes, "head", 1, hidden)
+    at = "transformer_encoder.transformer.encoderblock_0."
+    for name in ["norm1", "norm2"]:
+        norm(shapes, at + name, hidden)
+    for name in ["query", "key", "value", "out"]:
+        linear(shapes, f"{at}attention.{name}", hidden, hidden)
+    linear(shapes, f"{at}mlp.fc1", 2 * hidden, hidden)
+    linear(shapes, f"{at}mlp.fc2", hidden, 2 * hidden)
+    return shapes
+
+
+# a block's branches: {suffix of the name: (channels out, kernel)}; each reads the one before it where the suffix has a
+# number above 1 (of 2a and 2b both read 1)
+_INCEPTION_A = {"1x1": (64, (1, 1)), "5x5_1": (48, (1, 1)), "5x5_2": (64, (5, 5)), "3x3dbl_1": (64, (1, 1)),
+                "3x3dbl_2": (96, (3, 3)), "3x3dbl_3": (96, (3, 3))}
+_INCEPTION_B = {"3x3": (384, (3, 3)), "3x3dbl_1": (64, (1, 1)), "3x3dbl_2": (96, (3, 3)), "3x3dbl_3": (96, (3, 3))}
+_INCEPTION_D = {"3x3_1": (192, (1, 1)), "3x3_2": (320, (3, 3)), "7x7x3_1": (192, (1, 1)), "7x7x3_2": (192, (1, 7)),
+                "7x7x3_3": (192, (7, 1)), "7x7x3_4": (192, (3, 3))}
+_INCEPTION_E = {"1x1": (320, (1, 1)), "3x3_1": (384, (1, 1)), "3x3_2a": (384, (1, 3)), "3x3_2b": (384, (3, 1)),
+                "3x3dbl_1": (448, (1, 1)), "3x3dbl_2": (384, (3, 3)), "3x3dbl_3a": (384, (1, 3)),
+                "3x3dbl_3b": (384, (3, 1))}
+
+
+def _inception_c(width):
+    wide, high = (1, 7), (7, 1)
+    return {"1x1": (192, (1, 1)), "7x7_1": (width, (1, 1)), "7x7_2": (width, wide), "7x7_3": (192, high),
+            "7x7dbl_1": (width, (1, 1)), "7x7dbl_2": (width, high), "7x7dbl_3": (width, wide),
+            "7x7dbl_4": (width, high), "7x7dbl_5": (192, wide)}
+
+
+def inception():
+    """pytorch-fid's Inception at its full width, which nothing in its keys would change: 48 MB."""
+    shapes = {}
+
+    def add(name, out, into, kernel):
+        _normed(shapes, f"{name}.conv", f"{name}.bn", [out, into, *kernel])
+
+    for name, out, into, side in [("1a_3x3", 32, 3, 3), ("2a_3x3", 32, 32, 3), ("2b_3x3", 64, 32, 3), ("3b_1x1", 80, 64, 1),
+                                  ("4a_3x3", 192, 80, 3)]:
+        add(f"Conv2d_{name}", out, into, (side, side))
+    blocks = [("5b", 192, _INCEPTION_A, 32), ("5c", 256, _INCEPTION_A, 64), ("5d", 288, _INCEPTION_A, 64),
+              ("6a", 288, _INCEPTION_B, 0), ("6b", 768, _inception_c(128), 192), ("6c", 768, _inception_c(160), 192),
+              ("6d", 768, _inception_c(160), 192), ("6e", 768, _inception_c(192), 192), ("7a", 768, _INCEPTION_D, 0),
+              ("7b", 1280, _INCEPTION_E, 192), ("7c", 2048, _INCEPTION_E, 192)]
+    for block, channels, branches, pool in blocks:
+        made = {}
+        for suffix, (out, kernel) in branches.items():
+            branch, _, step = suffix.partition("_")
+            number = int(step.rstrip("ab") or 1)
+            add(f"Mixed_{block}.branch{suffix}", out, channels if number == 1 else made[branch, number - 1], kernel)
+            made[branch, number] = out
+        if pool:
+            add(f"Mixed_{block}.branch_pool", pool, channels, (1, 1))
+    return shapes
+
+
+def write_clip(folder):
+    """CLIP for prompts: its vocabulary has as many rules as the real one, each of which joins two bytes."""
+    write_toy(folder / "RN50.safetensors", clip_resnet(vocabulary=49408))
+    spellings = [chr(code) for code in [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x144)]]
+    rules = [f"{a} {b}" for a in spellings for b in spellings]
+    with gzip.open(folder / "bpe_simple_vocab_16e6.txt.gz", "wt", encoding="utf-8") as file:
+        file.write("#version\n" + "".join(f"{rule}\n" for rule in rules[:48894]))

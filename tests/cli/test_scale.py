@@ -28,11 +28,11 @@ class Scale(Case):
     def setUp(self):
         super().setUp()
         for number in range(7):
-            self.crop(f"in/{number}.png", 24, 20)
+            self.crop(f"in/{number}.png", 120, 104)
         (self.dir / "in/sub dir").mkdir()
-        self.crop("in/sub dir/it's.png", 24, 20)
-        self.command = ["sr-degrade", "-r", "in", "-o", "out/", "--skip-existing", "--threads", "1", "-m", "realesrgan"]
-        self.succeed("sr-degrade", "-r", "in", "-o", "whole/", "-m", "realesrgan", cwd=self.dir)
+        self.crop("in/sub dir/it's.png", 120, 104)
+        self.command = ["sr-degrade", "-r", "in", "-o", "out/", "--skip-existing", "--threads", "1", "-m", "bsrgan"]
+        self.succeed("sr-degrade", "-r", "in", "-o", "whole/", "-m", "bsrgan", cwd=self.dir)
         self.whole = tree(self.dir / "whole")
         self.assertEqual(len(self.whole), 8)
 
@@ -131,9 +131,10 @@ class Scale(Case):
 
     @needs("parallel")
     def test_parallel_recipe(self):
-        # two machines that are this one, by a stand-in for ssh: its last arguments are the machine and a line for a shell
+        # two machines that are this one, by a stand-in for ssh, which gives all behind the machine's name to a shell
         ssh = self.dir / "ssh"
-        ssh.write_text('#!/bin/bash\nwhile [ $# -gt 2 ]; do shift; done\necho "$1" >>"$MACHINES"\nexec bash -c "$2"\n')
+        ssh.write_text('#!/bin/bash\nuntil [ "$1" = alpha ] || [ "$1" = beta ]; do shift; done\necho "$1" >>"$MACHINES"\n'
+                       'shift\n[ "$1" != -- ] || shift\nexec bash -c "$*"\n')
         ssh.chmod(0o755)
         (self.dir / "hosts").write_text("alpha\nbeta\n")
         variables = {**environment(), "PARALLEL_SSH": str(ssh), "MACHINES": str(self.dir / "machines"),

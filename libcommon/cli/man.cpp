@@ -104,9 +104,9 @@ std::string examples_section(const ProgramInfo& info) {
 
 std::string man_page(const ProgramInfo& info, const OptionTable& options) {
   return fmt::format(".Dd $Mdocdate$\n.Dt {} 1\n.Os sr\\-tools {}\n.Sh NAME\n.Nm {}\n.Nd {}\n",
-                     upper(info.page()), SR_VERSION, info.name, escaped(info.summary)) +
-         fmt::format(".Sh SYNOPSIS\n.Nm\n{}\n.Sh DESCRIPTION\n{}", escaped(info.synopsis),
-                     paragraphs(info.description)) +
+                     upper(info.page()), SR_VERSION, escaped(info.page()), escaped(info.summary)) +
+         fmt::format(".Sh SYNOPSIS\n.Nm {}\n{}\n.Sh DESCRIPTION\n{}", escaped(info.name),
+                     escaped(info.synopsis), paragraphs(info.description)) +
          commands_section(info) + options_section(options) + std::string(kEnvironment) +
          std::string(kExitStatus) + examples_section(info);
 }

@@ -1,0 +1,6 @@
+# Published networks or the papers' own training, on whole sets.
+READY := yes
+NOTE :=
+THREADS :=
+DIFFUSE :=
+training :=

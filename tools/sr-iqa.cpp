@@ -68,7 +68,7 @@ sr::ProgramInfo info() {
       "weights. "
       "niqe-gray is nearest to the authors' MATLAB program. sfd-iqa=FILE takes the discriminators that "
       "sr-train "
-      "wrote for SFD.\n"
+      "wrote for SFD; sfd-iqa-feat-d and sfd-iqa-tg-d are its two parts alone.\n"
       "\n"
       "A picture that a measure has no score for, such as a constant one, is an error. Networks' weights are "
       "official files: scripts/fetch-weights gets them by name. NAME=FILE takes others.",

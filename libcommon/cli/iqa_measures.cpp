@@ -71,12 +71,13 @@ Made make_clipiqa_five(Maker& maker, const std::string& weights) {
   return make_clipiqa_of(maker, weights, clipiqa_five_prompts());
 }
 
+template <SfdIqaPart part>
 Made make_sfd_iqa(Maker& maker, const std::string& weights) {
   if (weights.empty())
     throw UsageError("-m: sfd-iqa=CHECKPOINT must name what `sr-train` wrote for SFD: none is published");
   const auto& clip = maker.clip();
   const auto judge = std::make_shared<const SfdIqa>(clip.features, *clip.towers, clip.tokenizer,
-                                                    maker.source().load(weights));
+                                                    maker.source().load(weights), part);
   return {
       [judge, features = clip.features](JudgedPicture& picture) { return (*judge)(picture.clip(*features)); },
       judge->describe()};
@@ -116,7 +117,9 @@ constexpr std::array kKinds = {
     Kind{"ilniqe", "ilniqe", false, 2, make_ilniqe},
     Kind{"clipiqa", "", true, 4, make_clipiqa},
     Kind{"clipiqa-five", "", true, 4, make_clipiqa_five},
-    Kind{"sfd-iqa", "", true, 4, make_sfd_iqa},
+    Kind{"sfd-iqa", "", true, 4, make_sfd_iqa<SfdIqaPart::all>},
+    Kind{"sfd-iqa-feat-d", "", true, 4, make_sfd_iqa<SfdIqaPart::feat_d>},
+    Kind{"sfd-iqa-tg-d", "", true, 4, make_sfd_iqa<SfdIqaPart::tg_d>},
     Kind{"musiq", "musiq-koniq", true, 2, make_musiq},
     Kind{"musiq-spaq", "musiq-spaq", true, 2, make_musiq},
     Kind{"musiq-paq2piq", "musiq-paq2piq", true, 2, make_musiq},

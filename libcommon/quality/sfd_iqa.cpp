@@ -24,8 +24,8 @@ void check_feat_d(const FeatD& feat_d, const ClipFeatures& features) {
 }
 
 SfdIqa::SfdIqa(std::shared_ptr<const ClipFeatures> features, const Clip& clip, const ClipTokenizer& tokenizer,
-               const StateDict& discriminators)
-    : features_(std::move(features)), fixed_(features_, clip, tokenizer) {
+               const StateDict& discriminators, SfdIqaPart part)
+    : features_(std::move(features)), fixed_(features_, clip, tokenizer), part_(part) {
   const auto sfd = make_sfd(discriminators);
   feat_d_ = sfd->feat_d;
   feat_d_->fold();
@@ -35,9 +35,12 @@ SfdIqa::SfdIqa(std::shared_ptr<const ClipFeatures> features, const Clip& clip, c
 }
 
 double SfdIqa::operator()(const ClipImage& image) const {
-  const auto learnt = pair_scores(image.feature, learnt_, fixed_.scale()).item<double>();
-  const auto map = feat_d_->forward(image.levels).sigmoid().mean().item<double>();
-  const double score = (fixed_share * fixed_(image) + learnt_share * learnt) * map;
+  double score = fixed_(image);
+  if (part_ != SfdIqaPart::feat_d) {
+    const auto learnt = pair_scores(image.feature, learnt_, fixed_.scale()).item<double>();
+    score = fixed_share * score + learnt_share * learnt;
+  }
+  if (part_ != SfdIqaPart::tg_d) score *= feat_d_->forward(image.levels).sigmoid().mean().item<double>();
   if (!std::isfinite(score)) throw Error("SFD-IQA came out as no number: the weights are broken");
   return score;
 }
@@ -45,12 +48,14 @@ double SfdIqa::operator()(const ClipImage& image) const {
 double SfdIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, measure)); }
 
 std::string SfdIqa::describe() const {
+  const auto learnt = fmt::format("0.9 CLIP-IQA 'Good photo.' / 'Bad photo.' + 0.1 learnt prompts, {} pairs",
+                                  learnt_.size(0) / 2);
+  const bool fixed_alone = part_ == SfdIqaPart::feat_d;
   return fmt::format(
-      "SFD-IQA (0.9 CLIP-IQA 'Good photo.' / 'Bad photo.' + 0.1 learnt prompts, {} pairs, times the mean of "
-      "Feat-D's map), CLIP RN50; RGB in [0,1] by CLIP's mean and deviation, whole image, no resizing; 0 to "
-      "1, "
-      "higher is better",
-      learnt_.size(0) / 2);
+      "SFD-IQA ({}{}), CLIP RN50; RGB in [0,1] by CLIP's mean and deviation, whole image, no resizing; 0 to "
+      "1, higher is better",
+      fixed_alone ? "CLIP-IQA 'Good photo.' / 'Bad photo.'" : learnt,
+      part_ == SfdIqaPart::tg_d ? "" : ", times the mean of Feat-D's map");
 }
 
 }  // namespace sr

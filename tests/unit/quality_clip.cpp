@@ -102,6 +102,11 @@ TEST_CASE("SFD-IQA is what its formula says, from an image or from its features"
   const double map = networks->feat_d->forward(seen.levels).sigmoid().mean().item<double>();
   CHECK(sfd_iqa(image) == doctest::Approx((0.9 * clipiqa(seen) + 0.1 * learnt) * map).epsilon(1e-5));
   CHECK(sfd_iqa(seen) == sfd_iqa(image));
+  const auto part = [&](SfdIqaPart part) {
+    return SfdIqa(towers.features, towers.clip, tokenizer, weights, part)(seen);
+  };
+  CHECK(part(SfdIqaPart::feat_d) == doctest::Approx(clipiqa(seen) * map).epsilon(1e-5));
+  CHECK(part(SfdIqaPart::tg_d) == doctest::Approx(0.9 * clipiqa(seen) + 0.1 * learnt).epsilon(1e-5));
   CHECK(clipiqa(seen) == clipiqa(image));
 
   CHECK(contains(error_of([&] {

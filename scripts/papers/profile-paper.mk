@@ -4,3 +4,4 @@ NOTE :=
 THREADS :=
 DIFFUSE :=
 training :=
+TSNE :=

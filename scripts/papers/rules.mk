@@ -89,6 +89,10 @@ KINDS := sed sfd rgb seesr niqe iqa-seesr
 
 WANTED := $(if $(filter all,$(GOALS)),$(filter-out readme-table,$(TABLES)),$(filter $(TABLES),$(GOALS)))
 
+mapped := DIV2K
+$(foreach t,$(TABLES),$(if $($t.maps),$(eval $t.cells := $(foreach m,$($t.maps),-|$(mapped)|$m|$(mapped)))))
+$(foreach t,$(TABLES),$(if $($t.maps),$(eval $t.files = $$(foreach c,$$(call cells_there,$t),$(W)/tables/$t-$$(call \
+  field,3,$$c).png))))
 $(foreach t,$(TABLES),$(eval $t.cells ?= $(foreach s,$($t.sets),$(foreach r,$($t.rows),$(call left,$r)|$(call \
   left,$s)|$(call right,$r)|$(call right,$s)))))
 
@@ -104,7 +108,8 @@ measure_needs = $(foreach m,$(sort $1),$(if $(weights.$m),measure:$m:$(call with
 needs = $(foreach c,$($1.cells),set:$(call field,4,$c) $(call method_needs,$(call field,3,$c))) \
   $(call measure_needs,$(foreach k,$($1.kinds),$(measures.$k))) \
   $(if $($1.opinions),$(addprefix set:,$($1.opinions)) $(call measure_needs,$(call rights,$($1.rows)))) \
-  $(if $($1.taggers),set:COCO-Val $(tagger_needs))
+  $(if $($1.taggers),set:COCO-Val $(tagger_needs)) \
+  $(foreach m,$($1.maps),model:$m::$m:$(call with_commas,$(trained_on.$m)))
 
 WEIGHT_FOLDERS := $(WEIGHTS) $(SR_WEIGHTS) $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sr-tools/weights $(SHARE)/weights \
   $(SHARE)/models
@@ -254,7 +259,7 @@ $1: $(if $(or $(call reference,$1),$(strip $($1.scores))),$(W)/tables/$1.tsv) $(
 $(W)/tables/$1.tsv $(W)/tables/$1.md $(W)/tables/$1.tex &: $(call reference,$1) $(HERE)/tabulate $(W)/tables/$1.list \
   $(sort $(foreach s,$($1.scores),$(call field,3,$s)))
 	$(HERE)/tabulate -o $(W)/tables/$1 $(addprefix --reference ,$(call reference,$1)) $($1.reading) \
-	  --datasets '$(call with_commas,$(foreach s,$($1.sets),$(call left,$s)))' --title '$($1.title)' --note '$(NOTE)' \
+	  --datasets '$(call with_commas,$(foreach s,$($1.sets),$(call left,$s)))' --title "$($1.title)" --note '$(NOTE)' \
 	  $(foreach s,$($1.scores),'$s')
 endef
 $(foreach t,$(WANTED),$(eval $(call table_rule,$t)))
@@ -270,6 +275,19 @@ $(foreach c,$(call cells_there,sfd-figure8),$(eval $(call page_rule,$(W)/tables/
   folder,$(call field,3,$c),$(call field,4,$c)).done $(hr.$(call field,4,$c)),sr-metrics --protocol rgb --scale 1 $(THREADS))))
 $(foreach m,$(seesr-table4.others),$(eval $(call page_rule,$(W)/tables/seesr-table4-$m.html,$(call \
   folder,seesr,RealLR200).done $(call folder,$m,RealLR200).done,sr-metrics --protocol seesr -m psnr $(THREADS))))
+
+# What a run's discriminator sees, in the plane. FIGURE, METHOD
+define map_rule
+$(W)/features/$2.tsv: $(W)/models/$2.safetensors $(call folder,$2,$(mapped)).done $(hr.$(mapped))
+	$$(written)
+	sr-iqa features -m $(if $(filter sfd%,$2),feat-d=)$(W)/runs/$2 $(if $(filter sed%,$2),--hr $(hr.$(mapped))) --weights $(WEIGHTS) \
+	  $(THREADS) $(hr.$(mapped)) $(call folder,$2,$(mapped)) $$(into)
+$(W)/tables/$1-$2.png: $(W)/features/$2.tsv $(ROOT)/scripts/plot-tsne
+	$$(written)
+	sr-iqa tsne $(TSNE) $(THREADS) $$< > $(W)/features/$2.map
+	$(ROOT)/scripts/plot-tsne $(W)/features/$2.map -o $$@
+endef
+$(foreach t,$(WANTED),$(foreach m,$(sort $($t.maps)),$(eval $(call map_rule,$t,$m))))
 
 $(W)/tables/seesr-table3.txt: $(HERE)/seesr.mk
 	$(written)

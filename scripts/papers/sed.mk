@@ -52,3 +52,7 @@ sed-table8.rows := 1/RRDB/none=realesrnet 3/RRDB/vanilla=realesrgan 5/RRDB/SeD=r
 sed-table8.sets := canon=RealSR-Canon nikon=RealSR-Nikon
 sed-table8.kinds := niqe
 sed-table8.reading := --rows experiment,generator,discriminator --columns split
+
+# What discriminators see of real and of restored pictures: a picture for each, NAME.png. They are those of our own runs.
+sed-figure5.title := SeD Figure 5: t-SNE of what P and P+SeD see
+sed-figure5.maps := gan-p sed-p

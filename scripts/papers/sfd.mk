@@ -44,6 +44,9 @@ sfd-figure8.title := SFD Figure 8: deraining and deblurring side by side (pages)
 sfd-figure8.cells := $(filter NAFNet+SFD|%,$(sfd-table5.cells))
 sfd-figure8.files = $(foreach c,$(call cells_there,sfd-figure8),$(W)/tables/sfd-figure8-$(call field,4,$c).html)
 
+sfd-figure9.title := SFD Figure 9: t-SNE of what a PatchGAN and Feat-D see
+sfd-figure9.maps := gan-p sfd-rrdb
+
 sfd-supp-table1.title := SFD supplement, Table 1: B100 and Manga109
 sfd-supp-table1.rows := ESRGAN=esrgan LDL=ldl SeD-P=sed-p RRDB+SFD=sfd-rrdb SwinIR+GAN=sfd-swinir-gan SwinIR+SFD=sfd-swinir
 sfd-supp-table1.sets := B100=B100 Manga109=Manga109

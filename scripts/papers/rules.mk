@@ -276,18 +276,23 @@ $(foreach c,$(call cells_there,sfd-figure8),$(eval $(call page_rule,$(W)/tables/
 $(foreach m,$(seesr-table4.others),$(eval $(call page_rule,$(W)/tables/seesr-table4-$m.html,$(call \
   folder,seesr,RealLR200).done $(call folder,$m,RealLR200).done,sr-metrics --protocol seesr -m psnr $(THREADS))))
 
-# What a run's discriminator sees, in the plane. FIGURE, METHOD
-define map_rule
-$(W)/features/$2.tsv: $(W)/models/$2.safetensors $(call folder,$2,$(mapped)).done $(hr.$(mapped))
+# What a run's discriminator sees, and the same in the plane. SeD's look at the HR pictures too.
+define features_rule
+$(W)/features/$1.tsv: $(W)/models/$1.safetensors $(call folder,$1,$(mapped)).done $(hr.$(mapped))
 	$$(written)
-	sr-iqa features -m $(if $(filter sfd%,$2),feat-d=)$(W)/runs/$2 $(if $(filter sed%,$2),--hr $(hr.$(mapped))) --weights $(WEIGHTS) \
-	  $(THREADS) $(hr.$(mapped)) $(call folder,$2,$(mapped)) $$(into)
-$(W)/tables/$1-$2.png: $(W)/features/$2.tsv $(ROOT)/scripts/plot-tsne
-	$$(written)
-	sr-iqa tsne $(TSNE) $(THREADS) $$< > $(W)/features/$2.map
-	$(ROOT)/scripts/plot-tsne $(W)/features/$2.map -o $$@
+	sr-iqa features -m $(if $(filter sfd%,$1),feat-d=)$(W)/runs/$1 $(if $(filter sed%,$1),--hr $(hr.$(mapped))) \
+	  --weights $(WEIGHTS) $(THREADS) $(hr.$(mapped)) $(call folder,$1,$(mapped)) $$(into)
 endef
-$(foreach t,$(WANTED),$(foreach m,$(sort $($t.maps)),$(eval $(call map_rule,$t,$m))))
+$(foreach m,$(sort $(foreach t,$(WANTED),$($t.maps))),$(eval $(call features_rule,$m)))
+$(W)/features/%.map: $(W)/features/%.tsv
+	sr-iqa tsne $(TSNE) $(THREADS) $< $(into)
+# FIGURE, METHOD
+define map_rule
+$(W)/tables/$1-$2.png: $(W)/features/$2.map $(ROOT)/scripts/plot-tsne
+	$$(written)
+	$(ROOT)/scripts/plot-tsne $$< --names HR,SR -o $$@
+endef
+$(foreach t,$(WANTED),$(foreach m,$($t.maps),$(eval $(call map_rule,$t,$m))))
 
 $(W)/tables/seesr-table3.txt: $(HERE)/seesr.mk
 	$(written)

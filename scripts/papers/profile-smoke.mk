@@ -12,7 +12,7 @@ toy_rrdb := $(addprefix --set generator.,features=8 blocks=1 growth=4)
 toy_se-rrdb := $(addprefix --set generator.,features=8 blocks=2 growth=4 fused=[2])
 toy_swinir := $(addprefix --set generator.,embedding=8 depths=[1,1] heads=[2,2])
 toy_nafnet := $(addprefix --set generator.,width=4 encoder_blocks=[1,1] decoder_blocks=[1,1])
-toy_generator = $(or $(foreach f,se-rrdb swinir nafnet,$(if $(findstring $f,$1),$(toy_$f))),$(toy_rrdb))
+toy_generator = $(or $(strip $(foreach f,se-rrdb swinir nafnet,$(if $(findstring $f,$1),$(toy_$f)))),$(toy_rrdb))
 toy_adversary = $(if $(findstring sfd,$1),--set sfd.width=4,$(if $(filter gan,$(trained_by)),--set discriminator.width=4 $(if \
   $(findstring sed,$1),--set discriminator.fusion.head_width=8)))
 # VGG-style discriminators know crops of 128 and 256 alone.

@@ -252,10 +252,13 @@ $(foreach c,$(seesr-table8.cells),$(eval $(W)/scores/complexity/$(call field,3,$
 reference = $(wildcard $(HERE)/reference/$(subst supp-,supp_,$(subst -table,_table,$1)).tsv)
 $(foreach t,$(TABLES),$(eval $t.scores ?= $$(call table_scores,$t)))
 
-# A table of the paper's numbers, ours, or both.
+# A table of the paper's numbers, ours, or both; others are files alone.
+tabulated = $(if $(or $(call reference,$1),$(strip $($1.scores))),$(W)/tables/$1.tsv)
 define table_rule
 .PHONY: $1
-$1: $(if $(or $(call reference,$1),$(strip $($1.scores))),$(W)/tables/$1.tsv) $($1.files)
+$1: $(call tabulated,$1) $($1.files)
+endef
+define tabulate_rule
 $(W)/tables/$1.tsv $(W)/tables/$1.md $(W)/tables/$1.tex &: $(call reference,$1) $(HERE)/tabulate $(W)/tables/$1.list \
   $(sort $(foreach s,$($1.scores),$(call field,3,$s)))
 	$(HERE)/tabulate -o $(W)/tables/$1 $(addprefix --reference ,$(call reference,$1)) $($1.reading) \
@@ -263,9 +266,10 @@ $(W)/tables/$1.tsv $(W)/tables/$1.md $(W)/tables/$1.tex &: $(call reference,$1) 
 	  $(foreach s,$($1.scores),'$s')
 endef
 $(foreach t,$(WANTED),$(eval $(call table_rule,$t)))
+$(foreach t,$(WANTED),$(if $(call tabulated,$t),$(eval $(call tabulate_rule,$t))))
 $(if $(READY),$(foreach t,$(WANTED),$(call remember,$(W)/tables/$t.list,$($t.reading) $($t.scores) $(NOTE))))
 
-# Pages of pictures beside what they are compared with. FILE, command
+# Pages of pictures beside what they are compared with. FILE, folders, command
 define page_rule
 $1: $2
 	$$(written)
@@ -273,8 +277,16 @@ $1: $2
 endef
 $(foreach c,$(call cells_there,sfd-figure8),$(eval $(call page_rule,$(W)/tables/sfd-figure8-$(call field,4,$c).html,$(call \
   folder,$(call field,3,$c),$(call field,4,$c)).done $(hr.$(call field,4,$c)),sr-metrics --protocol rgb --scale 1 $(THREADS))))
-$(foreach m,$(seesr-table4.others),$(eval $(call page_rule,$(W)/tables/seesr-table4-$m.html,$(call \
-  folder,seesr,RealLR200).done $(call folder,$m,RealLR200).done,sr-metrics --protocol seesr -m psnr $(THREADS))))
+
+# A study's methods are called as their folders.
+$(W)/tables/seesr-table4.html: $(foreach c,$(call cells_there,seesr-table4),$(call folder,$(call field,3,$c),RealLR200).done)
+	$(written)
+	@rm -rf $(W)/study && mkdir -p $(W)/study
+	$(foreach f,$(^:.done=),ln -s $f $(W)/study/$(notdir $(patsubst %/,%,$(dir $f)));)
+	sr-metrics study --reference $(lr.RealLR200) $(foreach f,$(^:.done=),$(W)/study/$(notdir $(patsubst %/,%,$(dir $f)))) -o $@
+$(W)/tables/seesr-table4.%: $(seesr-table4.votes)
+	$(written)
+	sr-metrics votes --format $(patsubst tex,latex,$*) $^ $(into)
 
 # What a run's discriminator sees, and the same in the plane. SeD's look at the HR pictures too.
 define features_rule

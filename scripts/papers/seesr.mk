@@ -30,12 +30,13 @@ seesr-table3.told = 'The pictures are in $(W)/sr/METHOD/COCO-Val, with the label
   '  python tools/train_net.py --eval-only --config-file CONFIG MODEL.WEIGHTS FILE DATASETS.TEST "(METHOD,)"' \
   'Lines "object detection<TAB>AP<TAB>18.4" below "dataset<TAB>measure<TAB>value" in $(W)/detector/METHOD.tsv join the table.'
 
-# A user study: pages on which people choose between SeeSR and another.
-seesr-table4.title := SeeSR Table 4: a user study (pages to choose on)
+# A user study: a page on which people choose the best. What they save goes into OUT/PROFILE/votes/, and is counted.
+seesr-table4.title := SeeSR Table 4: a user study (a page to choose on, and its votes)
 seesr-table4.rows := BSRGAN=bsrgan Real-ESRGAN=realesrgan LDL=realesrgan-ldl SeeSR=seesr
 seesr-table4.sets := RealLR200=RealLR200
-seesr-table4.others = $(filter-out seesr,$(foreach c,$(call cells_there,seesr-table4),$(call field,3,$c)))
-seesr-table4.files = $(foreach m,$(seesr-table4.others),$(W)/tables/seesr-table4-$m.html)
+seesr-table4.votes = $(wildcard $(W)/votes/*.tsv)
+seesr-table4.files = $(if $(word 2,$(call cells_there,seesr-table4)),$(W)/tables/seesr-table4.html) \
+  $(if $(seesr-table4.votes),$(addprefix $(W)/tables/seesr-table4.,tsv md tex))
 
 seesr-table5.title := SeeSR Table 5: beginning with the picture or with noise
 seesr-table5.rows := without_lre=seesr-noise with_lre=seesr

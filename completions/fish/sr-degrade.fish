@@ -10,6 +10,7 @@ complete -c sr-degrade -l depth -x -a 'auto 8 16 float' -d 'Bits a sample; auto:
 complete -c sr-degrade -l alpha -x -a 'keep drop flatten=white flatten=black flatten=grey' -d 'Transparency: keep, drop, or flatten=COLOUR (white, black, grey, #RRGGBB)'
 complete -c sr-degrade -l metadata -x -a 'keep strip' -d 'Keep or strip EXIF, XMP, IPTC and comments'
 complete -c sr-degrade -l skip-existing -d 'Leave alone what is already there: resumes a batch'
+complete -c sr-degrade -l contact-sheet -x -k -a '(__fish_complete_suffix .png)' -d 'Then show the first 64 HR pictures beside their LR pictures (pixels as squares) on one sheet, FILE: thumbnails, of more than 512 HR pixels a side the middle'
 complete -c sr-degrade -s m -l method -x -k -a 'bicubic bsrgan realesrgan seesr (__fish_complete_suffix .toml)' -d 'How the LR image is made: bicubic, realesrgan, seesr, bsrgan, or a .toml file (bicubic)'
 complete -c sr-degrade -s s -l scale -r -d 'HR side divided by LR side (the method\'s, 4)'
 complete -c sr-degrade -l luma -d 'With bicubic: shrink Y alone (of YCbCr, BT.601, rounded), as the papers\' MATLAB scripts do; keep --depth 16, as they don\'t round the LR image'

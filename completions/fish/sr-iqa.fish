@@ -64,7 +64,7 @@ complete -c sr-iqa -n '__fish_seen_subcommand_from features' -s 0 -l null -d 'Na
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l max-pixels -r -d 'Refuse pictures with more pixels than this (500000000)'
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l hr -x -a '(__fish_complete_directories)' -d 'Take the semantics for SeD\'s discriminators from the HR pictures in DIR'
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l shard -x -a 'slurm' -d 'Take only every N-th input, from the I-th on (1/4 ... 4/4), to share work; slurm: as the job array and srun\'s tasks are numbered'
-complete -c sr-iqa -n '__fish_seen_subcommand_from features' -s m -l model -r -d 'clip, a discriminator (a run\'s folder, its checkpoint, weights), or feat-d=FILE (clip)'
+complete -c sr-iqa -n '__fish_seen_subcommand_from features' -s m -l model -x -k -a 'clip RealESRGAN_x4plus_netD (__fish_complete_suffix .pth) (__fish_complete_suffix .pt) (__fish_complete_suffix .safetensors)' -d 'clip, a discriminator (a run\'s folder, its checkpoint, weights), or feat-d=FILE (clip)'
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l layer -x -a '1 2 3 4 embedding' -d 'Of clip (embedding)'
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l weights -x -a '(__fish_complete_directories)' -d 'Look for catalogue models in DIR first'
 complete -c sr-iqa -n '__fish_seen_subcommand_from features' -l json -d 'A JSON object a line'

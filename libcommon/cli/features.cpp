@@ -6,6 +6,7 @@
 #include "cli/feature_models.h"
 #include "cli/measured_picture.h"
 #include "cli/name_matches.h"
+#include "cli/offers.h"
 #include "cli/score_sheet.h"
 #include "cli/tagged_files.h"
 #include "core/pipeline.h"
@@ -140,6 +141,7 @@ std::unique_ptr<Program> features_program(FeaturesConfig& config) {
                  "clip, a discriminator (a run's folder, its checkpoint, weights), or feat-d=FILE (clip)")
       ->type_name("MODEL")
       ->group(group);
+  program->offer("--model", models_of("discriminator", {"clip"}));
   program->add_choice("--layer", config.layer, "1|2|3|4|embedding", "Of clip (embedding)")->group(group);
   add_weights_option(*program, config.weights);
   app.add_flag("--json", config.json, "A JSON object a line")->group("Output");

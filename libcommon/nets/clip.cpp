@@ -11,16 +11,6 @@ namespace {
 
 constexpr const char* visual_prefix = "visual.";
 
-/// The tensors below `prefix`, which comes off.
-StateDict below(const StateDict& weights, const std::string& prefix) {
-  StateDict found;
-  for (auto entry = weights.lower_bound(prefix);
-       entry != weights.end() && entry->first.compare(0, prefix.size(), prefix) == 0; ++entry) {
-    found[entry->first.substr(prefix.size())] = entry->second;
-  }
-  return found;
-}
-
 std::shared_ptr<ClipVisual> make_visual(const ClipConfig& config) {
   if (const auto* resnet = std::get_if<ClipResNetConfig>(&config.visual))
     return std::make_shared<ModifiedResNet>(*resnet);
@@ -41,7 +31,7 @@ std::pair<Tensor, Tensor> Clip::logits(const Tensor& images, const Tensor& token
 }
 
 StateDict clip_weights(const StateDict& checkpoint) {
-  const StateDict inner = below(checkpoint, "clip_model.");
+  const StateDict inner = keys::below(checkpoint, "clip_model.");
   StateDict weights = inner.empty() ? checkpoint : inner;
   for (const char* number : {"input_resolution", "context_length", "vocab_size"}) weights.erase(number);
   std::erase_if(weights, [](const auto& entry) { return entry.first.ends_with("num_batches_tracked"); });
@@ -100,7 +90,7 @@ ClipTextConfig clip_text_config(const StateDict& weights) {
 }
 
 ClipConfig clip_config(const StateDict& weights) {
-  const StateDict visual = below(weights, visual_prefix);
+  const StateDict visual = keys::below(weights, visual_prefix);
   if (visual.empty()) throw Error("the weights are not CLIP's: no key begins with visual.");
   if (keys::has(visual, "proj")) return {clip_vit_config(visual), clip_text_config(weights)};
   return {clip_resnet_config(visual), clip_text_config(weights)};

@@ -128,7 +128,8 @@ ModifiedResNet::ModifiedResNet(const ClipResNetConfig& config) : config_(config)
     }
     register_list(*this, fmt::format("layer{}", level + 1), blocks);
   }
-  attnpool_ = register_module("attnpool", std::make_shared<ClipAttentionPool>(config));
+  if (config.output_dim > 0)
+    attnpool_ = register_module("attnpool", std::make_shared<ClipAttentionPool>(config));
 }
 
 std::vector<Tensor> ModifiedResNet::features(const Tensor& images, size_t levels) const {

@@ -19,7 +19,7 @@ namespace sr {
 struct ClipResNetConfig {
   std::vector<int64_t> layers = {3, 4, 6, 3};  ///< blocks of each level
   int64_t width = 64;                          ///< channels after the stem; layer N has 4 * 2^(N-1) as many
-  int64_t output_dim = 1024;                   ///< of the image feature
+  int64_t output_dim = 1024;                   ///< of the image feature; 0: no attention pool, features alone
   int64_t heads = 32;                          ///< of the attention pool; OpenAI's have width / 2
   int64_t input_resolution = 224;              ///< of the images that the pool's positions fit
 

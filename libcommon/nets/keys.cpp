@@ -26,6 +26,13 @@ bool has_prefix(const StateDict& weights, const std::string& prefix) {
   return entry != weights.end() && entry->first.starts_with(prefix);
 }
 
+StateDict below(const StateDict& weights, const std::string& prefix) {
+  StateDict found;
+  for (auto i = weights.lower_bound(prefix); i != weights.end() && i->first.starts_with(prefix); ++i)
+    found[i->first.substr(prefix.size())] = i->second;
+  return found;
+}
+
 std::vector<int64_t> children(const StateDict& weights, const std::string& prefix) {
   std::set<int64_t> numbers;
   for (auto i = weights.lower_bound(prefix); i != weights.end() && i->first.starts_with(prefix); ++i) {

@@ -13,6 +13,9 @@ inline bool has(const StateDict& weights, const std::string& key) { return weigh
 /// True where some key begins with `prefix`.
 bool has_prefix(const StateDict& weights, const std::string& prefix);
 
+/// The tensors below `prefix`, which comes off.
+StateDict below(const StateDict& weights, const std::string& prefix);
+
 /// The numbers N for which keys `prefix` + N + `.`... exist, ascending.
 std::vector<int64_t> children(const StateDict& weights, const std::string& prefix);
 

@@ -13,6 +13,7 @@
 #include "nets/nafnet.h"
 #include "nets/recomputed.h"
 #include "nets/rrdbnet.h"
+#include "nets/se_rrdb.h"
 #include "nets/srvgg.h"
 #include "nets/swinir.h"
 
@@ -71,6 +72,13 @@ struct Family {
   std::shared_ptr<Network> (*make)(const StateDict& weights);
 };
 
+/// As what only ever runs forward.
+std::shared_ptr<Network> frozen(std::shared_ptr<Network> network) {
+  network->eval();
+  for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
+  return network;
+}
+
 /// `detect` tells the configuration of a `Net` where the weights are one's.
 template <class Net, auto detect>
 constexpr Family family(const char* name) {
@@ -78,16 +86,21 @@ constexpr Family family(const char* name) {
           [](const StateDict& weights) -> std::shared_ptr<Network> {
             auto network = std::make_shared<Net>(*detect(weights));
             load_weights(*network, weights);
-            network->eval();
-            for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
-            return network;
+            return frozen(std::move(network));
           }};
 }
 
-constexpr std::array families{
-    family<RRDBNet, detect_rrdbnet>("RRDBNet"), family<SRVGGNetCompact, detect_srvgg>("SRVGGNetCompact"),
-    family<SwinIR, detect_swinir>("SwinIR"),    family<NAFNet, detect_nafnet>("NAFNet"),
-    family<EDSR, detect_edsr>("EDSR"),          family<MSRResNet, detect_msrresnet>("MSRResNet")};
+// Se-RRDB is RRDBNet and more: it comes first.
+constexpr std::array families{Family{"Se-RRDB", is_se_rrdb,
+                                     [](const StateDict& weights) -> std::shared_ptr<Network> {
+                                       return frozen(make_se_rrdb(weights));
+                                     }},
+                              family<RRDBNet, detect_rrdbnet>("RRDBNet"),
+                              family<SRVGGNetCompact, detect_srvgg>("SRVGGNetCompact"),
+                              family<SwinIR, detect_swinir>("SwinIR"),
+                              family<NAFNet, detect_nafnet>("NAFNet"),
+                              family<EDSR, detect_edsr>("EDSR"),
+                              family<MSRResNet, detect_msrresnet>("MSRResNet")};
 
 }  // namespace
 

@@ -50,6 +50,7 @@ SeRRDBNet::SeRRDBNet(const SeRRDBConfig& config, std::shared_ptr<SemanticExtract
                             config.fusion.channels, config.fusion.stride, semantics_->channels(),
                             semantics_->stride()));
   }
+  semantics_->eval();
   rrdb_ = std::make_shared<RRDBNet>(plain_part(config));
   for (const auto& child : rrdb_->named_children()) {
     if (child.key() != "body") register_module(child.key(), child.value());
@@ -93,11 +94,17 @@ void SeRRDBNet::draw(const at::Generator& generator) {
   for (const auto& block : rrdb_->body) block->draw(generator);
 }
 
+void SeRRDBNet::to(torch::Device device, bool non_blocking) {
+  Network::to(device, non_blocking);
+  semantics_->to(device, non_blocking);
+}
+
 NetworkShape SeRRDBNet::shape() const {
   NetworkShape shape = rrdb_->shape();
   shape.family = "Se-RRDB";
   shape.receptive_radius.reset();  // attention sees the whole image
   shape.convolutional = false;
+  shape.alignment = static_cast<int>(std::max(config_.fusion.stride, config_.rrdb.unshuffle));  // powers of 2
   return shape;
 }
 

@@ -19,12 +19,27 @@ Tensor imagenet_normalised(const Tensor& images) {
   return (images - mean) / deviation;
 }
 
-/// Blocks of each of the four layers.
+constexpr int layers = 4;
+
+std::string layer_prefix(int layer) { return fmt::format("layer{}.", layer); }
+
+/// Blocks of each layer, up to the first that isn't there.
 std::vector<int64_t> resnet_depths(const StateDict& weights) {
   std::vector<int64_t> depths;
-  for (int layer = 1; layer <= 4; ++layer)
-    depths.push_back(static_cast<int64_t>(keys::children(weights, fmt::format("layer{}.", layer)).size()));
+  for (int layer = 1; layer <= layers && keys::has_prefix(weights, layer_prefix(layer)); ++layer)
+    depths.push_back(static_cast<int64_t>(keys::children(weights, layer_prefix(layer)).size()));
   return depths;
+}
+
+/// Of layers up to the level; weights zero.
+std::shared_ptr<SemanticExtractor> empty_semantics(const StateDict& used) {
+  const int64_t width = keys::extent(used, "layer1.0.conv1.weight", 0);
+  const auto depths = resnet_depths(used);
+  const int level = static_cast<int>(depths.size());
+  const bool clip = keys::has(used, "conv3.weight");  // its stem has three convolutions
+  if (!clip) return std::make_shared<ResNetSemantics>(std::make_shared<ResNet>(depths, width), level, width);
+  const ClipResNetConfig config{.layers = depths, .width = width, .output_dim = 0};
+  return std::make_shared<ClipSemantics>(std::make_shared<ModifiedResNet>(config), level);
 }
 
 void adopt_children(torch::nn::Module& parent, const torch::nn::Module& of) {
@@ -34,7 +49,7 @@ void adopt_children(torch::nn::Module& parent, const torch::nn::Module& of) {
 }  // namespace
 
 SemanticExtractor::SemanticExtractor(int level) : level_(level) {
-  if (level < 1 || level > 4)
+  if (level < 1 || level > layers)
     throw Error(fmt::format("semantics come from level 1, 2, 3 or 4 of a network, not {}", level));
 }
 
@@ -85,6 +100,22 @@ std::shared_ptr<SemanticExtractor> make_semantics(const SemanticsConfig& config,
   fill_module(*network, checkpoint, spare_in_resnet);
   auto semantics = std::make_shared<ResNetSemantics>(std::move(network), config.level, width);
   semantics->eval();
+  return semantics;
+}
+
+StateDict used_tensors(const SemanticExtractor& semantics) {
+  StateDict used = tensors_of(semantics);
+  const auto drop = [&](const std::string& prefix) {
+    std::erase_if(used, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  };
+  drop("attnpool.");
+  for (int layer = semantics.level() + 1; layer <= layers; ++layer) drop(layer_prefix(layer));
+  return used;
+}
+
+std::shared_ptr<SemanticExtractor> make_semantics(const StateDict& used) {
+  auto semantics = empty_semantics(used);
+  fill_module(*semantics, used);
   return semantics;
 }
 

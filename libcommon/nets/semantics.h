@@ -69,4 +69,11 @@ class ResNetSemantics : public SemanticExtractor {
 /// mode, no gradients. Throws Error that lists what doesn't fit.
 std::shared_ptr<SemanticExtractor> make_semantics(const SemanticsConfig& config, const StateDict& checkpoint);
 
+/// What an extractor uses of its parameters and buffers: the stem's, and those of the layers up to its level.
+StateDict used_tensors(const SemanticExtractor& semantics);
+
+/// An extractor of its used tensors alone, which tell source, level, width and depth. Eval mode, no
+/// gradients. Throws Error that lists what doesn't fit.
+std::shared_ptr<SemanticExtractor> make_semantics(const StateDict& used);
+
 }  // namespace sr

@@ -41,7 +41,7 @@ struct TrainConfig : RunConfig {
   std::string discriminator_start;
   SemanticsConfig semantics;  ///< of SeD's discriminators and Se-RRDB
   std::string semantics_weights = "CLIP-RN50";
-  bool semantics_train_mode = true;        ///< batch statistics, as the official script leaves it
+  bool semantics_train_mode = true;  ///< of discriminators: batch statistics, as the official script has it
   std::string clip_weights = "CLIP-RN50";  ///< of feat_d, tg_d and clipiqa
   FeatDConfig feat_d;
   PromptPairsConfig prompts;

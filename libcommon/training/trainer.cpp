@@ -1,5 +1,6 @@
 #include "training/trainer.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "core/autocast.h"
@@ -11,9 +12,28 @@
 namespace sr {
 namespace {
 
+/// Up to what half precision rounds off in an exported file.
+bool same_semantics(const SemanticExtractor& a, const SemanticExtractor& b) {
+  const auto of_a = used_tensors(a), of_b = used_tensors(b);
+  return std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.sizes() == y.second.sizes() &&
+           at::allclose(x.second, y.second, /*rtol=*/1e-3, /*atol=*/1e-6);
+  });
+}
+
+/// Throws UsageError where a Se-RRDB would have to go on with other semantics than it learnt to look at.
+void check_semantics(const Network& network, const Network& known, const std::string& name) {
+  const auto* own = dynamic_cast<const SeRRDBNet*>(&network);
+  const auto* begun = dynamic_cast<const SeRRDBNet*>(&known);
+  if (own == nullptr || begun == nullptr || same_semantics(own->semantics(), begun->semantics())) return;
+  throw UsageError(
+      fmt::format("generator.start: {} looks at other semantics than those of [semantics]", name));
+}
+
 /// Fills a network to train from a published checkpoint of any key vocabulary.
 void start_from(Network& network, const StateDict& checkpoint, const std::string& name) {
   const auto known = make_network(checkpoint);
+  check_semantics(network, *known, name);
   try {
     copy_tensors(tensors_of(*known), tensors_of(network), name);
   } catch (const Error& error) {
@@ -26,9 +46,7 @@ void start_from(Network& network, const StateDict& checkpoint, const std::string
 Trainer::Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const TrainingWeights& weights,
                  ProcessGroup* group)
     : config_(config), arithmetic_(arithmetic), group_(group), draws_(weight_draws(config.seed)) {
-  const bool se_rrdb = std::holds_alternative<SeRRDBConfig>(config_.generator);
-  const bool semantic = config_.discriminator && config_.discriminator->semantic();
-  if (se_rrdb || semantic) {
+  if (config_.discriminator && config_.discriminator->semantic()) {
     semantics_ = make_semantics(config_.semantics, weights.load(config_.semantics_weights));
     semantics_->to(arithmetic_.device);
     semantics_->train(config_.semantics_train_mode);
@@ -48,10 +66,12 @@ Trainer::Trainer(const TrainConfig& config, const Arithmetic& arithmetic, const 
 
 void Trainer::make_generator_parts(const TrainingWeights& weights) {
   if (auto* se_rrdb = std::get_if<SeRRDBConfig>(&config_.generator)) {
-    se_rrdb->fusion.channels = semantics_->channels();
-    se_rrdb->fusion.stride = semantics_->stride();
+    // not the discriminator's, which may normalise by batches
+    seen_semantics_ = make_semantics(config_.semantics, weights.load(config_.semantics_weights));
+    se_rrdb->fusion.channels = seen_semantics_->channels();
+    se_rrdb->fusion.stride = seen_semantics_->stride();
   }
-  generator_ = make_generator(config_.generator, draws_, semantics_);
+  generator_ = make_generator(config_.generator, draws_, seen_semantics_);
   if (!config_.generator_start.empty())
     start_from(*generator_, weights.load(config_.generator_start), config_.generator_start);
   generator_->set_recomputing(config_.checkpointing);
@@ -59,7 +79,7 @@ void Trainer::make_generator_parts(const TrainingWeights& weights) {
   learner_.emplace("generator", all_parameters(*generator_), config_.generator_optimiser, group_);
   if (config_.ema > 0) {
     ema_ = std::make_unique<Ema>(learner_->parameters(), config_.ema);
-    average_ = make_generator(config_.generator, draws_, semantics_);
+    average_ = make_generator(config_.generator, draws_, seen_semantics_);
     average_->to(arithmetic_.device);
     average_->eval();
     for (auto& entry : average_->named_parameters()) {
@@ -229,7 +249,10 @@ void Trainer::load_state(const StateDict& state) {
   }
 }
 
-StateDict Trainer::result() const { return ema_ ? ema_->state() : tensors_of(*generator_); }
+StateDict Trainer::result() const {
+  StateDict network = ema_ ? ema_->state() : tensors_of(*generator_);
+  return seen_semantics_ ? se_rrdb_file(network, *seen_semantics_) : network;
+}
 
 Tensor Trainer::enhanced(const Tensor& image) {
   const at::NoGradGuard no_grad;

@@ -28,7 +28,8 @@ class Trainer : public Trainable {
   StateDict state() const override;
   void load_state(const StateDict& state) override;
 
-  /// The generator that is to be used: the average, where there is one.
+  /// The file of the generator that is to be used: the average, where there is one. Of a Se-RRDB with what it
+  /// looks at.
   StateDict result() const;
   /// That generator's answer in [0,1] for an image [1,3,H,W].
   Tensor enhanced(const Tensor& image);
@@ -59,7 +60,8 @@ class Trainer : public Trainable {
   ProcessGroup* group_;
   at::Generator draws_;
 
-  std::shared_ptr<SemanticExtractor> semantics_;
+  std::shared_ptr<SemanticExtractor> semantics_;       ///< of the discriminator
+  std::shared_ptr<SemanticExtractor> seen_semantics_;  ///< of the generator; null where it is no Se-RRDB
   std::shared_ptr<Network> generator_;
   std::shared_ptr<Network> average_;  ///< its parameters are `ema_`'s tensors; null without averaging
   std::optional<Learner> learner_;    ///< of the generator

@@ -16,9 +16,9 @@ import tempfile
 import time
 import unittest
 
-from harness import BIN, ROOT, Case, pixels, size, tree, vips
+from harness import BIN, ROOT, Case, pixels, rows_of, size, tree, vips
 from seesr_models import BASE_UNET, CONTROLNET, UNET, VAE, controlnet, unet, vae, write_models, write_part
-from weights import tensors_of, write_extractors, write_lpips, write_ram
+from weights import clip_resnet, scatter, tensors_of, write_extractors, write_lpips, write_ram, write_toy
 
 PRESETS = ROOT / "share/presets"
 STEPS = 20
@@ -291,6 +291,53 @@ class Runs(Training):
         self.assertEqual(width, 8 + 3 * (160 + 8))  # LR, SR, HR
         self.assertGreater(height, 8 + 3 * (144 + 8))  # three pictures with a line of text each
         self.fail_with(2, "neither Feat-D nor prompts", *self.short(self.dir / "no", "--export-sfd", sfd, iterations=1))
+
+    def test_se_rrdb_is_used_as_it_was_validated(self):
+        """The exported file is whole: sr-upscale makes of a picture what validation made of it, and others start with it."""
+        lr, begun, model, half = (self.dir / name for name in ["lr", "begun.safetensors", "model.safetensors", "half.safetensors"])
+        export = ["--iterations", 1, "--precision", "fp32", "--export-precision", "fp32", "--export"]
+        self.succeed("sr-degrade", "-m", "bicubic", self.given / "hr", "-o", lr)
+        self.train("se-rrdb", self.dir / "first", *export, begun)
+        self.make_semantics_count(begun)
+        self.train("se-rrdb", self.dir / "run", *export, model, "--validate", self.given / "hr", generator__start=begun,
+                   optimiser__rate=1e-6, validation__lr=lr)
+        used = self.upscaled(model, lr)
+        self.assertLessEqual(self.difference(used, self.dir / "run/samples/0000001"), 1)
+        self.assertEqual(rows_of(self.succeed("sr-upscale", "--summary", "-m", model))[1][::4], ["Se-RRDB", "whole"])
+
+        self.assertLessEqual(self.difference(used, self.upscaled(model, lr, precision="bf16")), 8)
+        tiles = [tree(self.upscaled(model, self.crop("wide.png", 150, 40), "--tile", 16)) for _ in range(2)]
+        self.assertEqual(*tiles)
+
+        self.succeed("sr-train", "psnr", "-o", self.dir / "run", "--resume", "--export", half, "--weights",
+                     self.given / "weights", "--threads", "1")
+        self.train("se-rrdb", self.dir / "again", "--iterations", 1, generator__start=half)
+        other = self.dir / "clip.safetensors"
+        write_toy(other, clip_resnet(), seed=9)
+        self.fail_with(2, "other semantics than those of [semantics]", *self.arguments(
+            "se-rrdb", self.dir / "other", semantics__weights=other, generator__start=model))
+
+        scatter(model, ["semantics.layer3.0.bn3.weight"], 0.1)
+        self.assertGreater(self.difference(used, self.upscaled(model, lr)), 8)
+
+    @staticmethod
+    def make_semantics_count(model):
+        """Se-RRDB's fusion begins at zero, and with attention that looks everywhere alike."""
+        scatter(model, [f"{name}.weight" for name in ["conv_body", "conv_up1", "conv_up2", "conv_hr", "conv_last"]], 0.2)
+        attention = "body.1.att.transformer_blocks.0.attn2"
+        scatter(model, [f"{attention}.to_q.weight", f"{attention}.to_k.weight", "body.1.att.proj_context.weight"], 2)
+        scatter(model, ["body.1.att.proj_out.weight"], 20)
+        scatter(model, ["conv_last.bias"], 1)
+
+    def upscaled(self, model, pictures, *options, precision="fp32"):
+        out = pathlib.Path(tempfile.mkdtemp(dir=self.dir))
+        self.succeed("sr-upscale", "-m", model, pictures, "-o", out, "--threads", "1", "--precision", precision, *options)
+        return out
+
+    def difference(self, a, b):
+        """The largest between the pictures of two folders."""
+        return max(abs(x - y) for picture in a.iterdir() for x, y in
+                   zip(pixels(picture)[0], pixels(b / picture.name)[0], strict=True))
 
     def test_samples_can_be_left_out(self):
         self.succeed(*self.short(self.dir / "run", "--validate", self.given / "hr", iterations=1, validation__samples=0))

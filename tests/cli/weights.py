@@ -54,6 +54,18 @@ def fill(path, name, half):
     path.write_bytes(data)
 
 
+def scatter(path, names, largest):
+    """Makes the values of float32 tensors in a file random within +-`largest`."""
+    data, draws = bytearray(path.read_bytes()), random.Random(1)
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    for name in names:
+        begin, end = (8 + length + offset for offset in header[name]["data_offsets"])
+        count = (end - begin) // 4
+        data[begin:end] = struct.pack(f"<{count}f", *(draws.uniform(-largest, largest) for _ in range(count)))
+    path.write_bytes(data)
+
+
 NAN = b"\x00\x7e"
 
 ALEXNET = {}

@@ -5,7 +5,7 @@ export SR_WEIGHTS :=
 export XDG_DATA_HOME := $(W)/nobody
 NOTE := Made with PROFILE=smoke of toy networks and toy pictures, to see that the parts fit; our figures mean nothing
 THREADS := --threads 1
-TSNE := --perplexity 1 --iterations 250
+TSNE := --perplexity 2 --iterations 250
 DIFFUSE := --steps 2 --process-size 64
 
 toy_rrdb := $(addprefix --set generator.,features=8 blocks=1 growth=4)

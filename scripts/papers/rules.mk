@@ -178,7 +178,7 @@ $(foreach p,$(PRESETS),$(eval $(call train_rule,$p)))
 
 folder = $(W)/sr/$1/$2
 upscale = sr-upscale -m $(if $(filter bicubic,$1),bicubic,$(call model,$1)) --weights $(WEIGHTS) $(THREADS)
-enlarge = $(if $(filter $(DIFFUSED),$1),sr-diffuse --seesr $(call model,seesr) $(if $(filter %-ram,$1),,--dape $(call \
+enlarge = $(if $(filter $(DIFFUSED),$1),sr-diffuse --seesr $(call model,seesr) $(if $(filter %-ram %-none,$1),,--dape $(call \
   model,dape)) --weights $(WEIGHTS) $(THREADS) $(DIFFUSE) $(diffuse.$1),$(upscale))
 comes_of = $(if $(filter $(DIFFUSED),$1),$(call model_ready,seesr) $(call model_ready,dape),$(if $(filter-out \
   bicubic,$1),$(call model_ready,$1)))

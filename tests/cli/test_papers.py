@@ -16,7 +16,7 @@ PAPERS = ROOT / "scripts/papers"
 # Every kind of chain: published and trained networks, runs that start from runs, all kinds of scores, opinions, other
 # restorations, DAPE and SeeSR trained and used, pages. `make PROFILE=smoke all` is the rest of the same kinds.
 TARGETS = ["sed-table2", "sed-table3", "sfd-table2", "sfd-table3", "sfd-table4", "sfd-table5", "sfd-figure8", "seesr-table3",
-           "seesr-table4", "seesr-table5", "seesr-table6", "seesr-table8"]
+           "seesr-table4", "seesr-table5", "seesr-table6", "seesr-table7", "seesr-table8"]
 PAGES = ["sfd-figure8", "seesr-table3", "seesr-table4", "sed-figure5"]
 if shutil.which("gnuplot"):
     TARGETS.append("sed-figure5")

@@ -46,9 +46,9 @@ sed-table7.rows := ESRGAN=esrgan RRDB+V+SeD=sed-v
 sed-table7.sets := $(sed_benchmarks)
 sed-table7.kinds := sed
 
-# Experiments 2, 4 and 6 are Se-RRDB's (se-rrdb, se-rrdb-gan, se-rrdb-sed), which sr-train trains; sr-upscale doesn't run it.
 sed-table8.title := SeD Table 8: semantics in the generator too, NIQE on RealSR
-sed-table8.rows := 1/RRDB/none=realesrnet 3/RRDB/vanilla=realesrgan 5/RRDB/SeD=realesrgan-sed
+sed-table8.rows := 1/RRDB/none=realesrnet 2/Se-RRDB/none=se-rrdb 3/RRDB/vanilla=realesrgan \
+  4/Se-RRDB/vanilla=se-rrdb-gan 5/RRDB/SeD=realesrgan-sed 6/Se-RRDB/SeD=se-rrdb-sed
 sed-table8.sets := canon=RealSR-Canon nikon=RealSR-Nikon
 sed-table8.kinds := niqe
 sed-table8.reading := --rows experiment,generator,discriminator --columns split

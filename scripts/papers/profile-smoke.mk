@@ -17,7 +17,9 @@ toy_adversary = $(if $(findstring sfd,$1),--set sfd.width=4,$(if $(filter gan,$(
   $(findstring sed,$1),--set discriminator.fusion.head_width=8)))
 # VGG-style discriminators know crops of 128 and 256 alone.
 toy_crop = $(if $(filter esrgan ldl ldl-swinir gan-v sed-v,$1),128,64)
-training = --iterations 2 --batch 1 --crop $(toy_crop) --precision fp32 --set data.workers=1 $(if $(filter seesr,$1),--set \
+# Nor can batch normalisation learn from the one place that CLIP sees in such an LR crop.
+toy_batch = $(if $(filter se-rrdb%,$1),2,1)
+training = --iterations 2 --batch $(toy_batch) --crop $(toy_crop) --precision fp32 --set data.workers=1 $(if $(filter seesr,$1),--set \
   accumulate=1) $(if $(filter-out dape seesr,$1),$(toy_generator) $(toy_adversary))
 
 # What published networks are in the paper profile. Others are trained.

@@ -97,19 +97,22 @@ $(foreach t,$(TABLES),$(eval $t.cells ?= $(foreach s,$($t.sets),$(foreach r,$($t
   left,$s)|$(call right,$r)|$(call right,$s)))))
 
 with_commas = $(subst $(eval) ,$(comma),$(strip $1))
-network_needs = model:$1:$(published.$1):$(call with_commas,$(filter $(PRESETS),$(call chain,$1))):$(call \
+# ID, published: what is trained already (=) needs nothing, but a published one is preferred to it.
+trained = $(wildcard $(W)/models/$1.safetensors $(W)/models/$1.done)
+network_needs_of = model:$1:$2:$(if $(trained),=,$(call with_commas,$(filter $(PRESETS),$(call chain,$1)))):$(call \
   with_commas,$(trained_on.$1))
+network_needs = $(call network_needs_of,$1,$(published.$1))
 diffusion_needs = $(call network_needs,seesr) $(tagger_needs) weights:stable-diffusion-2-base
 tagger_needs = $(call network_needs,dape) weights:ram weights:ram-tags weights:ram-thresholds
-method_needs = $(foreach m,$(sort $1),$(if $(filter $(DIFFUSED),$m),$(diffusion_needs),$(if $(filter-out bicubic,$m),$(if \
-  $(wildcard $(W)/models/$m.safetensors),,$(call network_needs,$m)))))
+method_needs = $(foreach m,$(sort $1),$(if $(filter $(DIFFUSED),$m),$(diffusion_needs),$(if $(filter-out bicubic,$m),$(call \
+  network_needs,$m))))
 measure_needs = $(foreach m,$(sort $1),$(if $(weights.$m),measure:$m:$(call with_commas,$(weights.$m)))) $(if $(filter \
   sfd-iqa%,$1),$(call method_needs,sfd-real))
 needs = $(foreach c,$($1.cells),set:$(call field,4,$c) $(call method_needs,$(call field,3,$c))) \
   $(call measure_needs,$(foreach k,$($1.kinds),$(measures.$k))) \
   $(if $($1.opinions),$(addprefix set:,$($1.opinions)) $(call measure_needs,$(call rights,$($1.rows)))) \
   $(if $($1.taggers),set:COCO-Val $(tagger_needs)) \
-  $(foreach m,$($1.maps),model:$m::$m:$(call with_commas,$(trained_on.$m)))
+  $(foreach m,$($1.maps),$(call network_needs_of,$m,))
 
 WEIGHT_FOLDERS := $(WEIGHTS) $(SR_WEIGHTS) $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sr-tools/weights $(SHARE)/weights \
   $(SHARE)/models

@@ -42,7 +42,7 @@ ProgramInfo info() {
       {{"sr-iqa features -m clip --layer 3 HR/ SR/ > rows.tsv", "Print the means of CLIP's third layer."},
        {"sr-iqa features -m run/ --hr Urban100/HR Urban100/HR results/ | sr-iqa tsne > map.tsv",
         "Map what SeD's discriminator sees in real and in restored pictures (SeD Fig. 5)."},
-       {"sr-iqa features -m feat-d=run/ HR/ SR/ | sr-iqa tsne > map.tsv",
+       {"sr-iqa features -m feat-d=sfd/ HR/ SR/ | sr-iqa tsne > map.tsv",
         "The same for SFD's (SFD Fig. 9)."}}};
 }
 

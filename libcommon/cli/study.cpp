@@ -38,7 +38,7 @@ ProgramInfo info() {
       "the same for all readers, unless they give their numbers.\n"
       "\n"
       "A method is called as its folder: the last part of its name, where those differ.",
-      {{"sr-metrics study --reference LR/ bsrgan/ stablesr/ seesr/ -o study.html", "Make a page."},
+      {{"sr-metrics study --reference LR/ bsrgan/ stablesr/ ours/ -o study.html", "Make a page."},
        {"sr-metrics votes votes-*.tsv", "Count what came back."}}};
 }
 

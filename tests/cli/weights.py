@@ -344,3 +344,61 @@ def write_clip(folder):
     rules = [f"{a} {b}" for a in spellings for b in spellings]
     with gzip.open(folder / "bpe_simple_vocab_16e6.txt.gz", "wt", encoding="utf-8") as file:
         file.write("#version\n" + "".join(f"{rule}\n" for rule in rules[:48894]))
+
+
+def write_dists(folder):
+    """DISTS's own weights and its VGG-16, whose widths they are for."""
+    write_toy(folder / "vgg16-397923af.safetensors", vgg16())
+    write_safetensors(folder / "dists.safetensors", {name: [1, 1475, 1, 1] for name in ["alpha", "beta"]}, positive=True)
+
+
+def vgg16():
+    shapes, number, channels = {}, 0, 3
+    for width, count in [(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)]:
+        for _ in range(count):
+            shapes[f"features.{number}.weight"], shapes[f"features.{number}.bias"] = [width, channels, 3, 3], [width]
+            channels, number = width, number + 2
+        number += 1
+    return shapes
+
+
+def _blocks(shapes, at, width, hidden, heads=None):
+    for name, out, into in [("attn.qkv", 3 * width, width), ("attn.proj", width, width), ("mlp.fc1", hidden, width),
+                            ("mlp.fc2", width, hidden)]:
+        linear(shapes, at + name, out, into)
+    for name in ["norm1", "norm2"]:
+        norm(shapes, at + name, width)
+    if heads:
+        shapes[f"{at}attn.relative_position_bias_table"] = [49, heads]  # windows of 4 x 4
+
+
+def maniqa(width=16, side=8, patch=8):
+    """For crops of side * patch pixels."""
+    patches = side * side
+    shapes = {"vit.cls_token": [1, 1, width], "vit.pos_embed": [1, 1 + patches, width],
+              "vit.patch_embed.proj.weight": [width, 3, patch, patch], "vit.patch_embed.proj.bias": [width]}
+    for block in range(10):
+        _blocks(shapes, f"vit.blocks.{block}.", width, 2 * width)
+    for stage, (into, out) in enumerate([(4 * width, width), (width, width // 2)], 1):
+        for name in ["c_q", "c_k", "c_v"]:
+            linear(shapes, f"tablock{stage}.0.{name}", patches, patches)
+        shapes[f"conv{stage}.weight"], shapes[f"conv{stage}.bias"] = [out, into, 1, 1], [out]
+        group = f"swintransformer{stage}.layers.0."
+        _blocks(shapes, f"{group}blocks.0.", out, 2 * width, 2)
+        shapes[f"{group}conv.weight"], shapes[f"{group}conv.bias"] = [out, out, 3, 3], [out]
+    for head in ["fc_score", "fc_weight"]:
+        linear(shapes, f"{head}.0", width // 2, width // 2)
+        linear(shapes, f"{head}.3", 1, width // 2)
+    return shapes
+
+
+def write_ilniqe(path):
+    """The model of pristine pictures is all zeros, and its covariance the identity."""
+    write_safetensors(path, {"mu_pris_param": [430], "cov_pris_param": [430, 430], "principle_vectors": [468, 430],
+                             "mean_of_sample_data": [468]}, largest=2.0 ** -6)
+    data = bytearray(path.read_bytes())
+    length = int.from_bytes(data[:8], "little")
+    begin = 8 + length + 2 * 430
+    identity = b"".join(b"\0\0" * i + b"\x00\x3c" + b"\0\0" * (429 - i) for i in range(430))
+    data[begin:begin + len(identity)] = identity
+    path.write_bytes(data)

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sstream>
 
+#include "core/version.h"
+
 namespace sr {
 namespace {
 
@@ -33,7 +35,7 @@ std::string wrapped(const std::string& text, size_t indent, size_t width) {
 }
 
 std::string version_line(const ProgramInfo& info) {
-  return fmt::format("{} (sr-tools) {}\n", info.name, SR_VERSION);
+  return fmt::format("{} (sr-tools) {}\n", info.name, kVersion);
 }
 
 std::string help_text(const ProgramInfo& info, const OptionTable& options) {

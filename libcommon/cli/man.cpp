@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <sstream>
 
+#include "core/version.h"
+
 namespace sr {
 namespace {
 
@@ -104,7 +106,7 @@ std::string examples_section(const ProgramInfo& info) {
 
 std::string man_page(const ProgramInfo& info, const OptionTable& options) {
   return fmt::format(".Dd $Mdocdate$\n.Dt {} 1\n.Os sr\\-tools {}\n.Sh NAME\n.Nm {}\n.Nd {}\n",
-                     upper(info.page()), SR_VERSION, escaped(info.page()), escaped(info.summary)) +
+                     upper(info.page()), kVersion, escaped(info.page()), escaped(info.summary)) +
          fmt::format(".Sh SYNOPSIS\n.Nm {}\n{}\n.Sh DESCRIPTION\n{}", escaped(info.name),
                      escaped(info.synopsis), paragraphs(info.description)) +
          commands_section(info) + options_section(options) + std::string(kEnvironment) +

@@ -7,6 +7,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/version.h"
 #include "diffusion/model_folder.h"
 #include "nets/draw.h"
 #include "nets/fill_module.h"
@@ -128,7 +129,7 @@ TagList load_tags(const TrainingWeights& weights, const Ram& ram) {
 }
 
 std::string origin(const Arithmetic& arithmetic, const std::vector<fs::path>& files) {
-  auto text = fmt::format("sr-tools {}, {} threads, {} {}\n{}\n", SR_VERSION, at::get_num_threads(),
+  auto text = fmt::format("sr-tools {}, {} threads, {} {}\n{}\n", kVersion, at::get_num_threads(),
                           at::DeviceTypeName(arithmetic.device.type()), at::toString(arithmetic.type),
                           at::show_config());
   for (const auto& file : files) {

@@ -13,6 +13,11 @@ class Options(Case):
             self.assertIn(f"Usage: {program}".encode(), result.stdout)
             self.assertEqual(result.stderr, b"")
 
+    def test_one_version(self):
+        version = self.succeed("sr-upscale", "--version").stdout.decode().split()[-1]
+        self.assertIn(f"\nversion: {version}\n", (ROOT / "CITATION.cff").read_text())
+        self.assertIn(f"\n## {version} ", (ROOT / "CHANGELOG.md").read_text())
+
     def test_version_names_libraries_when_verbose(self):
         for program in PROGRAMS:
             self.assertRegex(self.succeed(program, "--version").stdout.decode(), rf"^{program} \(sr-tools\) \d+\.\d+\.\d+\n$")

@@ -52,7 +52,7 @@ bool print(std::string_view text) {
   return true;
 }
 
-/// Where this file is.
+/// Where this file is, with a slash; empty where the system doesn't tell.
 std::string own_folder() {
   char path[PATH_MAX];
   const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
@@ -67,6 +67,10 @@ int main(int argc, char** argv) {
   // where it can't be written, the program says so
   if (!text.empty() && print(text)) return 0;
   const auto folder = own_folder();
+  if (folder.empty()) {
+    std::fprintf(stderr, SR_PROGRAM ": error: /proc/self/exe can't be read: %s\n", std::strerror(errno));
+    return kNothingCouldStart;
+  }
   const auto installed = folder + SR_BIN_TO_PROGRAMS "/" SR_PROGRAM;
   ::execv(installed.c_str(), argv);
   ::execv((folder + "libexec/" SR_PROGRAM).c_str(), argv);  // of a build

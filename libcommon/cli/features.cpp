@@ -38,7 +38,8 @@ ProgramInfo info() {
       "the training (VGG-style). SeD's look at the semantics of the HR picture, by the extractor's published "
       "statistics; --hr says where the HR pictures are, of the same sizes and names: the whole name, else "
       "the name below the last slash, else that without its extension. Without --hr each picture's own "
-      "semantics are taken, which is right for HR pictures.",
+      "semantics are taken, which is right for HR pictures. A file of weights alone doesn't tell whose "
+      "semantics SeD's saw, nor its number of heads: CLIP's RN50 and one are taken.",
       {{"sr-iqa features -m clip --layer 3 HR/ SR/ > rows.tsv", "Print the means of CLIP's third layer."},
        {"sr-iqa features -m run/ --hr Urban100/HR Urban100/HR results/ | sr-iqa tsne > map.tsv",
         "Map what SeD's discriminator sees in real and in restored pictures (SeD Fig. 5)."},
@@ -55,6 +56,7 @@ class HrPictures {
     options.names = {folder};
     options.recursive = true;
     const auto inputs = find_inputs(options, log);
+    if (!inputs.missing.empty()) throw UsageError("--hr: " + inputs.missing.front());
     for (const auto& file : inputs.files) {
       files_.push_back(file.path);
       names_.push_back(file.relative.string());

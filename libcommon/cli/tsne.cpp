@@ -102,6 +102,7 @@ Tensor matrix_of(const Rows& rows) {
 }
 
 void check_perplexity(double perplexity, std::size_t rows) {
+  if (rows < 4) throw UsageError(fmt::format("t-SNE needs four rows or more, and there are {}", rows));
   if (perplexity < static_cast<double>(rows) - 1) return;
   throw UsageError(fmt::format("--perplexity: {} is too large for {} rows, it must be below {}",
                                number_text(perplexity), rows, static_cast<std::int64_t>(rows) - 1));

@@ -13,16 +13,18 @@ namespace sr {
 namespace {
 
 ProgramInfo info() {
-  return {"sr-metrics votes",
-          "count the votes of a user study",
-          "[OPTION]... FILE...",
-          "Reads what readers saved from a page of sr-metrics study (- for standard input) and prints for "
-          "each method its votes and their share of all in percent.\n"
-          "\n"
-          "A reader who saved twice counts once: of the votes of one name and number on a picture the last "
-          "counts. Readers without either are told apart by their files.",
-          {{"sr-metrics votes votes-*.tsv", "Count the votes."},
-           {"sr-metrics votes --format latex votes-*.tsv", "Make a table of a paper."}}};
+  return {
+      "sr-metrics votes",
+      "count the votes of a user study",
+      "[OPTION]... FILE...",
+      "Reads what readers saved from a page of sr-metrics study (- for standard input) and prints for "
+      "each method its votes and their share of all in percent.\n"
+      "\n"
+      "A reader who saved twice counts once: of the votes of one name and number on a picture the last "
+      "file's counts (pages put the time into their names, so votes-*.tsv has the order). Readers without "
+      "either are told apart by their files.",
+      {{"sr-metrics votes votes-*.tsv", "Count the votes."},
+       {"sr-metrics votes --format latex votes-*.tsv", "Make a table of a paper."}}};
 }
 
 /// Who voted: name and number, or a file; and on which picture.

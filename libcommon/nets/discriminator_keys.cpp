@@ -53,21 +53,9 @@ DiscriminatorConfig nlayer_config(const StateDict& weights) {
   return config;
 }
 
-SemanticFusionConfig::Kind fusion_kind(const StateDict& weights) {
-  using Fusion = SemanticFusionConfig::Kind;
-  const std::string mixer = "att1.transformer_blocks.0.attn2.";
-  if (keys::has_prefix(weights, mixer + "join.")) return Fusion::concatenation;
-  if (keys::has_prefix(weights, mixer + "fc1.")) return Fusion::channel;
-  return keys::has_prefix(weights, mixer + "conv.") ? Fusion::spatial : Fusion::attention;
-}
-
 /// `stride`: the image's side / the side of the features at `att1`.
 SemanticFusionConfig fusion_config(const StateDict& weights, int64_t stride) {
-  SemanticFusionConfig fusion;
-  fusion.kind = fusion_kind(weights);
-  fusion.head_width = keys::extent(weights, "att1.proj_in.weight", 0);
-  fusion.channels = keys::extent(weights, "att1.proj_in.weight", 1);
-  fusion.depth = static_cast<int64_t>(keys::children(weights, "att1.transformer_blocks.").size());
+  auto fusion = detect_fusion(weights, "att1.");
   const auto spread = fusion.channels / keys::extent(weights, "att1.conv_out.weight", 0);
   fusion.stride = stride * keys::square_root(spread);
   return fusion;

@@ -1,8 +1,6 @@
 // What the file of a Se-RRDB holds, and the network behind it.
 
-#include <array>
 #include <fmt/format.h>
-#include <utility>
 
 #include "core/error.h"
 #include "nets/keys.h"
@@ -30,30 +28,10 @@ RRDBNetConfig rrdb_config(StateDict weights) {
     const auto dense = weights.find(fmt::format("body.{}.rdb1.conv1.weight", block));
     if (dense == weights.end()) continue;
     weights["body.0.rdb1.conv1.weight"] = dense->second;
-    return detect_rrdbnet(weights).value();
+    if (const auto config = detect_rrdbnet(weights)) return *config;
+    throw Error("this Se-RRDB's keys beside its fusion blocks are no whole RRDBNet's");
   }
   throw Error("this Se-RRDB has fusion blocks only, and no RRDB");
-}
-
-/// By what a block has in cross-attention's place.
-SemanticFusionConfig::Kind fusion_kind(const StateDict& weights, const std::string& mixer) {
-  using Kind = SemanticFusionConfig::Kind;
-  constexpr std::array<std::pair<const char*, Kind>, 3> others{
-      {{"join.", Kind::concatenation}, {"fc1.", Kind::channel}, {"conv.", Kind::spatial}}};
-  for (const auto& [layer, kind] : others) {
-    if (keys::has_prefix(weights, mixer + layer)) return kind;
-  }
-  return Kind::attention;
-}
-
-SemanticFusionConfig fusion_config(const StateDict& weights, const std::string& prefix, int64_t stride) {
-  const std::string blocks = prefix + "transformer_blocks.", asking = prefix + "proj_in.weight";
-  return {.kind = fusion_kind(weights, blocks + "0.attn2."),
-          .channels = keys::extent(weights, asking, 1),
-          .stride = stride,
-          .heads = 1,
-          .head_width = keys::extent(weights, asking, 0),
-          .depth = static_cast<int64_t>(keys::children(weights, blocks).size())};
 }
 
 std::shared_ptr<SemanticExtractor> semantics_of_file(const StateDict& file) {
@@ -88,7 +66,8 @@ std::shared_ptr<SeRRDBNet> make_se_rrdb(const StateDict& file) {
   config.rrdb = rrdb_config(weights);
   config.blocks = keys::children(weights, "body.").back() + 1;
   config.fused = fused_blocks(weights);
-  config.fusion = fusion_config(weights, fusion_prefix(config.fused.front() - 1), semantics->stride());
+  config.fusion = detect_fusion(weights, fusion_prefix(config.fused.front() - 1));
+  config.fusion.stride = semantics->stride();
   auto network = std::make_shared<SeRRDBNet>(config, std::move(semantics));
   load_weights(*network, weights);
   return network;

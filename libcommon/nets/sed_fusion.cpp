@@ -1,9 +1,12 @@
 #include "nets/sed_fusion.h"
 
+#include <array>
 #include <fmt/format.h>
+#include <utility>
 
 #include "core/error.h"
 #include "nets/draw.h"
+#include "nets/keys.h"
 #include "nets/sed_mixers.h"
 #include "nets/transformer.h"
 
@@ -22,6 +25,17 @@ int64_t ratio(int64_t larger, int64_t smaller) {
 /// An empty module `name` of `parent`, for keys with dots.
 std::shared_ptr<torch::nn::Module> nest(torch::nn::Module& parent, const std::string& name) {
   return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+}
+
+/// By what a block has in cross-attention's place.
+SemanticFusionConfig::Kind fusion_kind(const StateDict& weights, const std::string& mixer) {
+  using Kind = SemanticFusionConfig::Kind;
+  constexpr std::array<std::pair<const char*, Kind>, 3> others{
+      {{"join.", Kind::concatenation}, {"fc1.", Kind::channel}, {"conv.", Kind::spatial}}};
+  for (const auto& [layer, kind] : others) {
+    if (keys::has_prefix(weights, mixer + layer)) return kind;
+  }
+  return Kind::attention;
 }
 
 }  // namespace
@@ -123,6 +137,16 @@ void draw_with_fusion(torch::nn::Module& module, const at::Generator& generator)
   for (const auto& child : module.modules(/*include_self=*/false)) {
     if (auto* fusion = dynamic_cast<SemanticFusion*>(child.get())) fusion->zero_projection();
   }
+}
+
+SemanticFusionConfig detect_fusion(const StateDict& weights, const std::string& prefix) {
+  const std::string blocks = prefix + "transformer_blocks.", asking = prefix + "proj_in.weight";
+  SemanticFusionConfig fusion;
+  fusion.kind = fusion_kind(weights, blocks + "0.attn2.");
+  fusion.channels = keys::extent(weights, asking, 1);
+  fusion.head_width = keys::extent(weights, asking, 0);
+  fusion.depth = static_cast<int64_t>(keys::children(weights, blocks).size());
+  return fusion;
 }
 
 }  // namespace sr

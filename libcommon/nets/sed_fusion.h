@@ -6,10 +6,12 @@
 // ModifiedSpatialTransformer. It has no residual connections: the paper's drawing does, the code hasn't.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "nets/group_norm.h"
 #include "nets/layers.h"
+#include "weights/state_dict.h"
 
 namespace sr {
 
@@ -32,6 +34,10 @@ struct SemanticFusionConfig {
   int64_t depth = 1;  ///< transformer blocks
   bool operator==(const SemanticFusionConfig&) const = default;
 };
+
+/// What the keys below a block's prefix ("att1.") tell: all but the stride, and the number of heads, which is
+/// taken to be one, as all of sr-train's are. Throws Error where they are missing.
+SemanticFusionConfig detect_fusion(const StateDict& weights, const std::string& prefix);
 
 /// Where a fusion block stands.
 struct FusionPlace {

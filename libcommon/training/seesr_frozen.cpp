@@ -27,9 +27,10 @@ Tensor SeesrFrozen::latents(const Tensor& picture, const Tensor& code, bool repe
   return seesr_latents(vae, said(moments_, picture, repeats, moments), code);
 }
 
-Tensor SeesrFrozen::text(const std::string& caption) const {
+Tensor SeesrFrozen::text(const std::string& caption, bool repeats) const {
   const at::NoGradGuard no_grad;
-  return texts_.of(caption, [&] { return parts_.encode({caption}).contiguous(); }).to(device_);
+  const auto reckoned = [&] { return parts_.encode({caption}).contiguous(); };
+  return repeats ? texts_.of(caption, reckoned).to(device_) : reckoned();
 }
 
 Tensor SeesrFrozen::image_tokens(const Tensor& picture, bool repeats) const {

@@ -8,7 +8,7 @@
 namespace sr {
 
 /// Pictures are [1,3,H,W] in [0,1], contiguous in the CPU's memory; answers are where the networks are. Where
-/// a picture `repeats` the answer is kept, if the configuration names a folder for it.
+/// a picture or caption `repeats` the answer is kept, if the configuration names a folder for it.
 class SeesrFrozen {
  public:
   SeesrFrozen(const SeesrConfig& config, const Arithmetic& arithmetic, const SeesrParts& parts);
@@ -16,7 +16,7 @@ class SeesrFrozen {
   /// The latents of a sharp picture that `code` [1,latents,h,w] draws, times the autoencoder's scale.
   Tensor latents(const Tensor& picture, const Tensor& code, bool repeats) const;
   /// The text encoder's [1,77,features].
-  Tensor text(const std::string& caption) const;
+  Tensor text(const std::string& caption, bool repeats) const;
   /// What RAM, with DAPE if there is one, makes of a degraded picture: [1,S,features].
   Tensor image_tokens(const Tensor& picture, bool repeats) const;
   /// What RAM alone names in a sharp picture, as make_tags.py writes it: "a, b, c,".

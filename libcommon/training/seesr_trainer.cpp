@@ -106,7 +106,9 @@ Tensor SeesrTrainer::loss(const TrainingBatch& batch, std::int64_t first, std::i
     const auto sample = first + i;
     const auto repeats = batch.repeats[static_cast<size_t>(sample)];
     latents.push_back(frozen_.latents(batch.hr.narrow(0, sample, 1), drawn.code.narrow(0, i, 1), repeats.hr));
-    texts.push_back(frozen_.text(caption(batch, sample)));
+    const auto words = caption(batch, sample);
+    // what RAM names in crops that are nowhere twice would fill the disk
+    texts.push_back(frozen_.text(words, config_.captioned() || words.empty() || repeats.hr));
     tokens.push_back(frozen_.image_tokens(batch.lr.narrow(0, sample, 1), repeats.lr));
   }
   const SeesrSight sight{.pictures = batch.lr.narrow(0, first, count).to(arithmetic_.device),

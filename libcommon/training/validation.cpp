@@ -104,9 +104,8 @@ ValidationScores Validation::run(const Enhance& enhanced, const fs::path& sample
   std::vector<SheetCell> cells;
   for (const auto& pair : pairs_) {
     check_interrupted();
-    auto [lr, hr] = load(pair);
+    const auto [lr, hr] = load(pair);
     const Tensor answer = enhanced(lr.unsqueeze(0), pair.hr.filename().string())[0];
-    hr = cut_to_multiple(hr, scale_);
     if (answer.sizes() != hr.sizes()) {
       throw UsageError(fmt::format("{}: {}x{} was made of its LR picture, not {}x{}",
                                    printable(pair.hr.string()), answer.size(2), answer.size(1), hr.size(2),

@@ -1,5 +1,5 @@
 # What all tables share: sets -> LR pictures -> networks -> SR pictures -> scores -> tables. Every file appears under its
-# name only when it is whole; a folder of pictures F has F.begun, which empties it, and F.done. What is interrupted goes
+# name only when it is whole; a folder of pictures F has F.begun, which puts an older one aside, and F.done. What is interrupted goes
 # on: pictures that are there stay, and runs resume.
 
 comma := ,
@@ -112,7 +112,7 @@ needs = $(foreach c,$($1.cells),set:$(call field,4,$c) $(call method_needs,$(cal
   $(call measure_needs,$(foreach k,$($1.kinds),$(measures.$k))) \
   $(if $($1.opinions),$(addprefix set:,$($1.opinions)) $(call measure_needs,$(call rights,$($1.rows)))) \
   $(if $($1.taggers),set:COCO-Val $(tagger_needs)) \
-  $(foreach m,$($1.maps),$(call network_needs_of,$m,))
+  $(foreach m,$($1.maps),$(patsubst model:%,run:%,$(call network_needs_of,$m,)))
 
 WEIGHT_FOLDERS := $(WEIGHTS) $(SR_WEIGHTS) $(or $(XDG_DATA_HOME),$(HOME)/.local/share)/sr-tools/weights $(SHARE)/weights \
   $(SHARE)/models
@@ -130,8 +130,10 @@ LACKING := $(patsubst lacking:%,%,$(filter lacking:%,$(FOUND))) $(if $(filter la
 there = $(filter-out $(patsubst $1:%,%,$(filter $1:%,$(LACKING))),$2)
 heads = $(foreach n,$1,$(word 1,$(subst :, ,$n)):$(word 2,$(subst :, ,$n)))
 methods_there = $(foreach m,$1,$(if $(filter $(LACKING),$(call heads,$(call method_needs,$m))),,$m))
+# A map is of what our own run saw, whatever is published.
+run_there = $(if $(and $($1.maps),$(filter run:$2,$(LACKING))),,yes)
 cells_there = $(foreach c,$($1.cells),$(if $(and $(call there,set,$(call field,4,$c)),$(call methods_there,$(call \
-  field,3,$c))),$c))
+  field,3,$c)),$(call run_there,$1,$(call field,3,$c))),$c))
 measures_there = $(call there,measure,$(measures.$1))
 
 # Writes a text to a file unless it is in there: for what results depend on beside files.
@@ -143,7 +145,8 @@ remember = $(shell mkdir -p $(dir $1) && { printf '%s\n' '$(strip $2)' | cmp -s 
 define folder_rule
 $1.begun: $2
 	@mkdir -p $(dir $1)
-	rm -rf $1 $1.done
+	rm -f $1.done
+	[ ! -e $1 ] || mv $1 $1.until-$$$$(date +%Y%m%d-%H%M%S)
 	@touch $$@
 $1.done: $1.begun
 	$3

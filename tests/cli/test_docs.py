@@ -18,6 +18,7 @@ NOT_RUN = {
     "scripts/check ": "runs the tests, this one among them",
     "make -C scripts/papers readme-table": "wants the benchmark sets, and a quarter of an hour; test_papers runs its like",
     "scripts/fetch-weights RealESRGAN_x4plus": "downloads",
+    "scripts/install-dependencies --package": "installs",
     "cmake --build build/release --target package": "scripts/check-package does, in clean systems",
     "cmake --install": "scripts/check-package does, in clean systems",
 }

@@ -3,7 +3,9 @@
 import concurrent.futures
 import os
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 from harness import BIN, ROOT, Case, run, tree
@@ -112,10 +114,11 @@ class Scale(Case):
         self.assertEqual(log.read_text().count("."), 4, "each shard once")
         # nothing is left to do; what died with its machine is freed
         self.assertEqual(worker(0).returncode, 0)
-        (self.dir / ".shards-4/2.done").unlink()
+        (state,) = self.dir.glob(".shards-4-*")
+        (state / "2.done").unlink()
         (self.dir / "out/1.png").unlink()
         self.assertIn(b"shard 2/4 is under way elsewhere", worker(0).stderr)
-        self.assertEqual(run(*arguments, "release", cwd=self.dir, env=environment()).returncode, 0)
+        self.assertEqual(run(*arguments, f"RUN={marked}", "release", cwd=self.dir, env=environment()).returncode, 0)
         self.assertEqual(worker(0).returncode, 0)
         self.check_done()
         self.assertEqual(log.read_text().count("."), 5)
@@ -126,8 +129,20 @@ class Scale(Case):
         failed = run("make", "-k", "-f", RECIPES / "shards.mk", "SHARDS=2", f"RUN={' '.join(self.command)}", cwd=self.dir,
                      env=environment())
         self.assertEqual(failed.returncode, 2)
-        self.assertEqual(sorted(path.name for path in (self.dir / ".shards-2").iterdir()), ["1.claim", "1.done"])
+        (state,) = self.dir.glob(".shards-2-*")
+        self.assertEqual(sorted(path.name for path in state.iterdir()), ["1.claim", "1.done"])
         self.assertEqual(len(tree(self.dir / "out")), 7)
+
+    @needs("make")
+    def test_make_recipe_frees_what_was_stopped(self):
+        command = ["make", "-f", RECIPES / "shards.mk", "SHARDS=1", "RUN=sleep 60 & touch begun; wait; true"]
+        process = subprocess.Popen(command, cwd=self.dir, start_new_session=True, stderr=subprocess.DEVNULL)
+        while not (self.dir / "begun").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+        self.assertEqual([path.name for state in self.dir.glob(".shards-1-*") for path in state.iterdir()], [])
 
     @needs("parallel")
     def test_parallel_recipe(self):

@@ -171,3 +171,25 @@ class Browser:
     def print_to(self, path):
         data = self.send("Page.printToPDF", printBackground=False)["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))
+
+
+class Browsing:
+    """A test, beside a Case, in one browser for its class. Its pages must come without errors, and ask for nothing but
+    what is at ALLOWED addresses."""
+
+    ALLOWED = r"^(file:///|data:)"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self):
+        super().setUp()
+        self.browser.errors.clear()
+        self.browser.requests.clear()
+
+    def tearDown(self):
+        self.assertEqual(self.browser.errors, [])
+        for url in self.browser.requests:
+            self.assertRegex(url, self.ALLOWED)

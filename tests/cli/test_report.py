@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from browser import CHROMIUM, MISSING, Browser
+from browser import CHROMIUM, MISSING, Browsing
 from harness import BIN, SAMPLES, Case, run, vips
 
 HOSTILE = "x</script><script>document.title='taken'<!--.png"  # a folder, "x<", and a file in it
@@ -92,27 +92,12 @@ class ReportFile(Made):
 
 
 @unittest.skipUnless(CHROMIUM, MISSING)
-class ReportPage(Made):
+class ReportPage(Browsing, Made):
     # (the page's own canvases are kept for drawing: what is read is a copy)
     PIXELS = ("((canvas, x, y, w, h) => { const copy = document.createElement('canvas'); copy.width = canvas.width; "
               "copy.height = canvas.height; const context = copy.getContext('2d', {willReadFrequently: true}); "
               "context.drawImage(canvas, 0, 0); return context.getImageData(x, y, w ?? canvas.width, h ?? "
               "canvas.height).data; })")
-
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = Browser()
-        cls.addClassCleanup(cls.browser.close)
-
-    def setUp(self):
-        super().setUp()
-        self.browser.errors.clear()
-        self.browser.requests.clear()
-
-    def tearDown(self):
-        self.assertEqual(self.browser.errors, [])
-        for url in self.browser.requests:
-            self.assertRegex(url, r"^(file:///|data:)")
 
     def show(self, page, place=0):
         self.browser.open(page)

@@ -5,7 +5,7 @@ import re
 import time
 import unittest
 
-from browser import CHROMIUM, MISSING, Browser
+from browser import CHROMIUM, MISSING, Browsing
 from harness import Case, rows_of, tree
 from test_report import HOSTILE, ppm
 
@@ -61,22 +61,12 @@ class StudyFile(Made):
 
 
 @unittest.skipUnless(CHROMIUM, MISSING)
-class StudyPage(Made):
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = Browser()
-        cls.addClassCleanup(cls.browser.close)
+class StudyPage(Browsing, Made):
+    ALLOWED = r"^(file:///|data:|blob:)"
 
     def setUp(self):
         super().setUp()
-        self.browser.errors.clear()
-        self.browser.requests.clear()
         self.browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.dir / "saved"))
-
-    def tearDown(self):
-        self.assertEqual(self.browser.errors, [])
-        for url in self.browser.requests:
-            self.assertRegex(url, r"^(file:///|data:|blob:)")
 
     def at(self, place):
         self.browser.wait_for(f"document.querySelector('#stages').dataset.place === '{place}'")

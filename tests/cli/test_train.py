@@ -634,8 +634,8 @@ class Seesr(Training):
         scores = log_of(out, "validation")
         self.assertEqual([(line["iteration"], line["pictures"]) for line in scores], [(2, 2), (3, 2)])
         self.assertTrue(all(0 < line["psnr"] < 60 for line in scores), scores)
-        self.assertEqual(sorted(tree(out / "samples")), [f"{i}/{name}" for i in ["0000002", "0000003"]
-                                                         for name in ["0.png", "1.png"]])
+        self.assertEqual(sorted(tree(out / "samples")), [f"{i}{name}" for i in ["0000002", "0000003"]
+                                                         for name in [".png", "/0.png", "/1.png"]])
         for name in ["0", "1"]:
             self.assertEqual(size(out / f"samples/0000003/{name}.png"), (160, 144))
         self.succeed(*self.seesr(self.dir / "still", *look, iterations=4, optimiser__rate=0, validation__pictures=1))

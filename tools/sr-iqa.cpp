@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <string_view>
 
+#include "cli/command.h"
 #include "cli/correlate.h"
 #include "cli/features.h"
 #include "cli/fit_niqe.h"
@@ -9,50 +10,6 @@
 #include "cli/tsne.h"
 
 namespace {
-
-int correlate(int argc, char** argv) {
-  sr::CorrelateConfig config;
-  const auto program = sr::correlate_program(config);
-  return program->run(argc, argv, [&] { return sr::correlate(*program, config); });
-}
-
-int fit_niqe(int argc, char** argv) {
-  sr::FitNiqeConfig config;
-  const auto program = sr::fit_niqe_program(config);
-  return program->run(argc, argv, [&] { return sr::fit_niqe_model(*program, config); });
-}
-
-int features(int argc, char** argv) {
-  sr::FeaturesConfig config;
-  const auto program = sr::features_program(config);
-  return program->run(argc, argv, [&] { return sr::print_features(*program, config); });
-}
-
-int tsne(int argc, char** argv) {
-  sr::TsneConfig config;
-  const auto program = sr::tsne_program(config);
-  return program->run(argc, argv, [&] { return sr::print_tsne(*program, config); });
-}
-
-sr::Subcommand correlate_command() {
-  sr::CorrelateConfig config;
-  return sr::correlate_program(config)->subcommand();
-}
-
-sr::Subcommand fit_niqe_command() {
-  sr::FitNiqeConfig config;
-  return sr::fit_niqe_program(config)->subcommand();
-}
-
-sr::Subcommand features_command() {
-  sr::FeaturesConfig config;
-  return sr::features_program(config)->subcommand();
-}
-
-sr::Subcommand tsne_command() {
-  sr::TsneConfig config;
-  return sr::tsne_program(config)->subcommand();
-}
 
 sr::ProgramInfo info() {
   return {
@@ -79,7 +36,8 @@ sr::ProgramInfo info() {
        {"sr-iqa fit-niqe pristine/ -o model.safetensors && sr-iqa -m niqe=model.safetensors in.png",
         "Judge by pictures of your own."},
        {"sr-iqa features HR/ SR/ | sr-iqa tsne > map.tsv", "Map pictures by what CLIP sees in them."}},
-      {correlate_command(), fit_niqe_command(), features_command(), tsne_command()}};
+      {sr::described(sr::correlate_program), sr::described(sr::fit_niqe_program),
+       sr::described(sr::features_program), sr::described(sr::tsne_program)}};
 }
 
 void add_measure_options(sr::Program& program, sr::IqaConfig& config) {
@@ -121,9 +79,11 @@ int score(int argc, char** argv) {
 /// A file of a command's name is scored as ./correlate.
 int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
-  if (first == "correlate") return correlate(argc - 1, argv + 1);
-  if (first == "fit-niqe") return fit_niqe(argc - 1, argv + 1);
-  if (first == "features") return features(argc - 1, argv + 1);
-  if (first == "tsne") return tsne(argc - 1, argv + 1);
+  if (first == "correlate") return sr::run_command(sr::correlate_program, sr::correlate, argc - 1, argv + 1);
+  if (first == "fit-niqe")
+    return sr::run_command(sr::fit_niqe_program, sr::fit_niqe_model, argc - 1, argv + 1);
+  if (first == "features")
+    return sr::run_command(sr::features_program, sr::print_features, argc - 1, argv + 1);
+  if (first == "tsne") return sr::run_command(sr::tsne_program, sr::print_tsne, argc - 1, argv + 1);
   return score(argc, argv);
 }

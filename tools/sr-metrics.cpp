@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <string_view>
 
+#include "cli/command.h"
 #include "cli/metrics.h"
 #include "cli/offers.h"
 #include "cli/pair_measures.h"
@@ -8,28 +9,6 @@
 #include "cli/votes.h"
 
 namespace {
-
-int study(int argc, char** argv) {
-  sr::StudyConfig config;
-  const auto program = sr::study_program(config);
-  return program->run(argc, argv, [&] { return sr::make_study(*program, config); });
-}
-
-int votes(int argc, char** argv) {
-  sr::VotesConfig config;
-  const auto program = sr::votes_program(config);
-  return program->run(argc, argv, [&] { return sr::count_votes(*program, config); });
-}
-
-sr::Subcommand study_command() {
-  sr::StudyConfig config;
-  return sr::study_program(config)->subcommand();
-}
-
-sr::Subcommand votes_command() {
-  sr::VotesConfig config;
-  return sr::votes_program(config)->subcommand();
-}
 
 sr::ProgramInfo info() {
   return {
@@ -66,7 +45,7 @@ sr::ProgramInfo info() {
        {"sr-metrics -m fid results/ real.npz", "Compare another set with them."},
        {"sr-metrics --pairs pairs.tsv --json", "Compare the pairs of a list, with results for programs."},
        {"sr-metrics study --reference LR/ ours/ theirs/ -o study.html", "Ask people which they like best."}},
-      {study_command(), votes_command()}};
+      {sr::described(sr::study_program), sr::described(sr::votes_program)}};
 }
 
 void add_pair_options(sr::Program& program, sr::MetricsConfig& config) {
@@ -134,7 +113,7 @@ int measure(int argc, char** argv) {
 /// A folder of a command's name is compared as ./study.
 int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
-  if (first == "study") return study(argc - 1, argv + 1);
-  if (first == "votes") return votes(argc - 1, argv + 1);
+  if (first == "study") return sr::run_command(sr::study_program, sr::make_study, argc - 1, argv + 1);
+  if (first == "votes") return sr::run_command(sr::votes_program, sr::count_votes, argc - 1, argv + 1);
   return measure(argc, argv);
 }

@@ -1,20 +1,10 @@
 #include <string_view>
 
+#include "cli/command.h"
 #include "cli/tag.h"
 #include "cli/tag_eval.h"
 
 namespace {
-
-int evaluate(int argc, char** argv) {
-  sr::TagEvalConfig config;
-  const auto program = sr::tag_eval_program(config);
-  return program->run(argc, argv, [&] { return sr::evaluate_tags(*program, config); });
-}
-
-sr::Subcommand eval_command() {
-  sr::TagEvalConfig config;
-  return sr::tag_eval_program(config)->subcommand();
-}
 
 sr::ProgramInfo info() {
   return {
@@ -38,7 +28,7 @@ sr::ProgramInfo info() {
        {"sr-tag -m dape --embeds embeds/ lr/ > tags.tsv", "Make all that SeeSR asks of DAPE."},
        {"sr-tag eval -m dape --truth instances_val2017.json --synonyms coco.tsv val2017/",
         "See how many tags are right."}},
-      {eval_command()}};
+      {sr::described(sr::tag_eval_program)}};
 }
 
 int tag(int argc, char** argv) {
@@ -53,6 +43,6 @@ int tag(int argc, char** argv) {
 /// A file of a command's name is tagged as ./eval.
 int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
-  if (first == "eval") return evaluate(argc - 1, argv + 1);
+  if (first == "eval") return sr::run_command(sr::tag_eval_program, sr::evaluate_tags, argc - 1, argv + 1);
   return tag(argc, argv);
 }

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "cli/batch.h"
-#include "core/signals.h"
+#include "cli/overview.h"
 #include "image/resize.h"
 
 namespace sr {
@@ -52,15 +51,9 @@ SheetCell cell_of(const Job& job, const fs::path& hr_path) {
 bool write_degrade_sheet(const SheetFile& file, const std::vector<Job>& jobs,
                          const std::function<fs::path(const Job&)>& hr_of, Log& log) {
   std::vector<SheetCell> cells;
-  bool good = true;
-  for (const auto& job : jobs) {
-    if (cells.size() == kSheetPictures) break;
-    if (!path_exists(job.target)) continue;
-    check_interrupted();
-    const auto hr = hr_of(job);
-    good =
-        attempt(log, {hr.string(), job.target.string()}, [&] { cells.push_back(cell_of(job, hr)); }) && good;
-  }
+  const bool good =
+      for_each_result(jobs, kSheetPictures, log, hr_of,
+                      [&](size_t, const Job& job, const fs::path& hr) { cells.push_back(cell_of(job, hr)); });
   if (!cells.empty()) write_contact_sheet(file, cells, std::min(kColumns, static_cast<int>(cells.size())));
   return good;
 }

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <limits>
 
+#include "cli/overview.h"
 #include "cli/report.h"
-#include "core/signals.h"
 #include "image/contact_sheet.h"
 #include "image/resize.h"
 
@@ -32,28 +32,17 @@ Crops crops_of(const Job& job, int most) {
   return {before.slice(2, area.left, area.left + area.width).contiguous(), decode_area(result, area)};
 }
 
-/// Calls `show` with the first `count` jobs that have results; false where one threw an Error, which is told.
-bool for_each_result(const std::vector<Job>& jobs, size_t count, Log& log,
-                     const std::function<void(size_t, const Job&)>& show) {
-  bool good = true;
-  size_t shown = 0;
-  for (size_t i = 0; i < jobs.size() && shown < count; i++) {
-    if (!path_exists(jobs[i].target)) continue;
-    check_interrupted();
-    const bool done =
-        attempt(log, {jobs[i].input.path.string(), jobs[i].target.string()}, [&] { show(i, jobs[i]); });
-    done ? void(shown++) : void(good = false);
-  }
-  return good;
-}
+fs::path input_of(const Job& job) { return job.input.path; }
 
 bool write_sheet(const std::string& file, const std::vector<Job>& jobs, const std::string& after, Log& log) {
   std::vector<SheetCell> cells;
-  const bool good = for_each_result(jobs, kPreviewPictures, log, [&](size_t, const Job& job) {
-    auto crops = crops_of(job, kPreviewCrop);
-    cells.push_back({crops.before, fmt::format("{}: {}", printable(job.input.relative.string()), kBefore)});
-    cells.push_back({crops.after, after});
-  });
+  const bool good =
+      for_each_result(jobs, kPreviewPictures, log, input_of, [&](size_t, const Job& job, const fs::path&) {
+        auto crops = crops_of(job, kPreviewCrop);
+        cells.push_back(
+            {crops.before, fmt::format("{}: {}", printable(job.input.relative.string()), kBefore)});
+        cells.push_back({crops.after, after});
+      });
   if (!cells.empty()) write_contact_sheet(sheet_file(file), cells, 2);
   return good;
 }
@@ -67,11 +56,12 @@ bool write_page(const std::string& file, const std::vector<Job>& jobs, const std
        {},
        {{"shown", fmt::format("the middle of each result, at most {0} x {0} pixels", kPreviewPageCrop)}}});
   bool any = false;
-  const bool good = for_each_result(jobs, jobs.size(), log, [&](size_t i, const Job& job) {
-    const auto crops = crops_of(job, kPreviewPageCrop);
-    report.add(i, job.input.relative.string(), {}, crops.before, crops.after);
-    any = true;
-  });
+  const bool good =
+      for_each_result(jobs, jobs.size(), log, input_of, [&](size_t i, const Job& job, const fs::path&) {
+        const auto crops = crops_of(job, kPreviewPageCrop);
+        report.add(i, job.input.relative.string(), {}, crops.before, crops.after);
+        any = true;
+      });
   if (any) report.finish({});
   return good;
 }

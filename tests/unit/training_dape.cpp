@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "ram_testing.h"
 #include "tagging/ram_input.h"
+#include "trainer_testing.h"
 #include "training/dape_trainer.h"
 
 using namespace sr;
@@ -26,12 +27,6 @@ DapeTrainer trainer_of(const std::string& text) {
 TrainingBatch batch_of(std::int64_t seed) {
   at::manual_seed(static_cast<std::uint64_t>(seed));
   return {at::rand({4, 3, 40, 40}), at::rand({4, 3, 40, 40})};
-}
-
-StateDict copied(const StateDict& tensors) {
-  StateDict copies;
-  for (const auto& [name, tensor] : tensors) copies[name] = tensor.detach().clone();
-  return copies;
 }
 
 double distance(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
@@ -73,18 +68,7 @@ TEST_CASE("DAPE's trainer: a step is the loss's gradient and AdamW's update") {
 
 TEST_CASE("DAPE's trainer: a state that is taken up again goes on as if nothing had been") {
   auto whole = trainer_of(kDropping), first = trainer_of(kDropping), second = trainer_of(kDropping);
-  const auto train = [](DapeTrainer& trainer, std::int64_t from, std::int64_t to) {
-    for (auto i = from; i < to; i++) trainer.step(i, batch_of(i));
-  };
-  train(whole, 0, 6);
-  train(first, 0, 3);
-  second.load_state(copied(first.state()));
-  train(second, 3, 6);
-  const auto state = second.state();
-  for (const auto& [key, tensor] : whole.state()) {
-    CAPTURE(key);
-    CHECK(tensor.equal(state.at(key)));
-  }
+  check_goes_on(whole, first, second, batch_of);
 }
 
 TEST_CASE("DAPE's trainer: parts of a batch add up to the whole batch") {

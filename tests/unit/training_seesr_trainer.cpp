@@ -9,6 +9,7 @@
 #include "ram_testing.h"
 #include "seesr_testing.h"
 #include "tagging/ram_input.h"
+#include "trainer_testing.h"
 #include "training/seesr_trainer.h"
 
 using namespace sr;
@@ -63,16 +64,6 @@ TrainingBatch batch_of(std::uint64_t seed) {
     batch.captions.push_back(fmt::format("caption {},", i));
   }
   return batch;
-}
-
-StateDict copied(const StateDict& tensors) {
-  StateDict copies;
-  for (const auto& [name, tensor] : tensors) copies[name] = tensor.detach().clone();
-  return copies;
-}
-
-void train(SeesrTrainer& trainer, std::int64_t from, std::int64_t to) {
-  for (auto i = from; i < to; i++) trainer.step(i, batch_of(static_cast<std::uint64_t>(i)));
 }
 
 }  // namespace
@@ -138,15 +129,8 @@ TEST_CASE("SeeSR's trainer: the loss falls") {
 TEST_CASE("SeeSR's trainer: a state that is taken up again goes on as if nothing had been") {
   const auto averaging = "ema = 0.9\n" + kSettings;
   auto whole = trainer_of(averaging), first = trainer_of(averaging), second = trainer_of(averaging);
-  train(whole, 0, 6);
-  train(first, 0, 3);
-  second.load_state(copied(first.state()));
-  train(second, 3, 6);
+  check_goes_on(whole, first, second, batch_of);
   const auto state = second.state();
-  for (const auto& [key, tensor] : whole.state()) {
-    CAPTURE(key);
-    CHECK(tensor.equal(state.at(key)));
-  }
   const auto result = second.result();
   CHECK(result.at("controlnet.conv_in.weight").equal(state.at("ema.controlnet.conv_in.weight")));
 }
@@ -174,9 +158,9 @@ TEST_CASE("SeeSR's trainer: bfloat16 is near float32, and what learns stays floa
 TEST_CASE("SeeSR's trainer: about half of the captions are dropped, the same ones for the same items") {
   Heard heard, again;
   auto trainer = trainer_of(kSettings, &heard);
-  train(trainer, 0, 10);
+  train(trainer, 0, 10, batch_of);
   auto other = trainer_of("accumulate = 2\n" + kSettings, &again);
-  train(other, 0, 10);
+  train(other, 0, 10, batch_of);
   CHECK(heard == again);
   CHECK(heard.size() == 40);
   const auto dropped = std::count(heard.begin(), heard.end(), "");

@@ -1,12 +1,12 @@
-#include <doctest.h>
-
 #include "core/error.h"
 #include "nets/recomputed.h"
+#include "trainer_testing.h"
 #include "training/trainer.h"
 
 namespace {
 
 using namespace sr;
+using namespace sr::testing;
 
 TrainConfig config_of(const std::string& text) { return read_train_config(TomlValue::parse(text, "test")); }
 
@@ -27,16 +27,6 @@ Trainer trainer_of(const std::string& text) {
   return Trainer(config_of(text), {}, {[](const std::string&) { return StateDict(); }, {}});
 }
 
-void train(Trainer& trainer, std::int64_t from, std::int64_t to) {
-  for (auto i = from; i < to; i++) trainer.step(i, batch_of(static_cast<std::uint64_t>(i)));
-}
-
-StateDict copied(const StateDict& tensors) {
-  StateDict copies;
-  for (const auto& [name, tensor] : tensors) copies[name] = tensor.clone();
-  return copies;
-}
-
 bool same(const StateDict& a, const StateDict& b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& entry) {
            const auto other = b.find(entry.first);
@@ -55,11 +45,7 @@ double largest_difference(const StateDict& a, const StateDict& b) {
 
 TEST_CASE("training: a state that is taken up again goes on as if nothing had been") {
   auto whole = trainer_of(kSmall), first = trainer_of(kSmall), second = trainer_of(kSmall);
-  train(whole, 0, 6);
-  train(first, 0, 3);
-  second.load_state(copied(first.state()));
-  train(second, 3, 6);
-  CHECK(same(whole.state(), second.state()));
+  check_goes_on(whole, first, second, batch_of);
 }
 
 TEST_CASE("training: parts of a batch add up to the whole batch") {
@@ -79,8 +65,8 @@ optimiser = { rate = 1e-3 }
 )";
   for (const auto& text : {kSmall, swinir}) {
     auto plain = trainer_of(text), recomputed = trainer_of(text + "checkpointing = true\n");
-    train(plain, 0, 3);
-    train(recomputed, 0, 3);
+    train(plain, 0, 3, batch_of);
+    train(recomputed, 0, 3, batch_of);
     // attention rounds otherwise while gradients are off, and Adam's first steps make rates of differences
     CHECK(largest_difference(plain.state(), recomputed.state()) < 1e-5);
   }

@@ -152,7 +152,8 @@ class Scale(Case):
                        'shift\n[ "$1" != -- ] || shift\nexec bash -c "$*"\n')
         ssh.chmod(0o755)
         (self.dir / "hosts").write_text("alpha\nbeta\n")
-        variables = {**environment(), "PARALLEL_SSH": str(ssh), "MACHINES": str(self.dir / "machines"),
+        # a login shell that runs nothing: the recipe's jobs have a shell of their own
+        variables = {**environment(), "SHELL": "/bin/false", "PARALLEL_SSH": str(ssh), "MACHINES": str(self.dir / "machines"),
                      "PARALLEL_HOME": str(self.dir / "parallel")}
         self.recipe("over-ssh", "hosts", 4, *self.command, env=variables)
         self.check_done()

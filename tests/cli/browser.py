@@ -21,7 +21,7 @@ class Browser:
 
     def __init__(self, width=1360, height=900):
         self.errors, self.requests = [], []
-        self._number, self._buffer, self._session = 0, b"", None
+        self._number, self._buffer, self._session, self._loaded = 0, b"", None, 0
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self._start()
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -99,6 +99,8 @@ class Browser:
             self.errors.append(parameters["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
+        elif method == "Page.loadEventFired":
+            self._loaded += 1
         elif method == "Page.javascriptDialogOpening":
             self.errors.append(f"a dialog: {parameters['message']}")
 
@@ -107,6 +109,13 @@ class Browser:
         """Opens a file, and waits for the page's scripts to have run."""
         self.send("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
         self.wait_for("document.readyState === 'complete'")
+
+    def reload(self):
+        """Loads the page anew, and waits until it is there."""
+        before = self._loaded
+        self.send("Page.reload")
+        while self._loaded == before:
+            self._note(self._receive("Page.reload"))
 
     def evaluate(self, script):
         """The value of a JavaScript expression (awaited, where it is a promise)."""

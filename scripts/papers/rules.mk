@@ -2,6 +2,12 @@
 # name only when it is whole; a folder of pictures F has F.begun, which puts an older one aside, and F.done. What is interrupted goes
 # on: pictures that are there stay, and runs resume.
 
+# Records are words: A=B (left, right), or A|B|C (field). A table has, by its paper's makefile,
+#   rows (ROW=METHOD), sets (COLUMN=SET), kinds of scores; or maps (methods), opinions (sets), taggers; title, reading
+# and here
+#   cells (ROW|COLUMN|METHOD|SET), scores (ROW|COLUMN|FILE), files beside the table
+# A need is a word too, SORT:NAME:...; `missing` tells their forms, and says which are lacking.
+
 comma := ,
 left = $(firstword $(subst =, ,$1))
 right = $(lastword $(subst =, ,$1))

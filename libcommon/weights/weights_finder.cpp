@@ -53,9 +53,15 @@ std::optional<fs::path> find_in(const std::vector<fs::path>& folders, const fs::
   return std::nullopt;
 }
 
-std::string how_to_get(const CatalogueEntry& entry) {
+/// Installed within `share`; in the source tree beside it.
+fs::path find_fetcher(const fs::path& share) {
+  const auto installed = share / "scripts" / "fetch-weights";
+  return is_file(installed) ? installed : share.parent_path() / "scripts" / "fetch-weights";
+}
+
+std::string how_to_get(const CatalogueEntry& entry, const fs::path& fetcher) {
   if (entry.url.empty()) return "it comes with sr-tools: is the installation whole?";
-  return fmt::format("`scripts/fetch-weights {}` gets it", entry.name);
+  return fmt::format("`{} {}` gets it", printable(fetcher.string()), entry.name);
 }
 
 std::string listed(const std::vector<fs::path>& folders) {
@@ -65,9 +71,10 @@ std::string listed(const std::vector<fs::path>& folders) {
   return fmt::format("{}", fmt::join(places, ", "));
 }
 
-[[noreturn]] void fail_missing(const CatalogueEntry& entry, const std::vector<fs::path>& folders) {
+[[noreturn]] void fail_missing(const CatalogueEntry& entry, const std::vector<fs::path>& folders,
+                               const fs::path& fetcher) {
   throw UsageError(fmt::format("model {}: no {} in {}; {}", entry.name, entry.file.filename().string(),
-                               listed(folders), how_to_get(entry)));
+                               listed(folders), how_to_get(entry, fetcher)));
 }
 
 [[noreturn]] void fail_unknown(const std::string& name, const std::vector<std::string>& similar) {
@@ -81,7 +88,7 @@ std::string listed(const std::vector<fs::path>& folders) {
 
 WeightsFinder::WeightsFinder(Catalogue catalogue, const fs::path& share,
                              const std::optional<fs::path>& weights)
-    : catalogue_(std::move(catalogue)) {
+    : catalogue_(std::move(catalogue)), fetcher_(find_fetcher(share)) {
   for (const auto& folder : {weights, environment("SR_WEIGHTS"), user_folder()}) {
     if (folder) folders_.push_back(*folder);
   }
@@ -94,7 +101,7 @@ fs::path WeightsFinder::find(const std::string& name_or_file) const {
   const auto entry = catalogue_.find(name_or_file);
   if (!entry) fail_unknown(name_or_file, catalogue_.similar(name_or_file));
   const auto found = find_in(folders_, entry->file);
-  if (!found) fail_missing(*entry, folders_);
+  if (!found) fail_missing(*entry, folders_, fetcher_);
   return *found;
 }
 

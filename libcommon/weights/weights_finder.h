@@ -34,6 +34,7 @@ class WeightsFinder {
  private:
   Catalogue catalogue_;
   std::vector<fs::path> folders_;
+  fs::path fetcher_;  ///< the script that gets what is missing
 };
 
 }  // namespace sr

@@ -115,7 +115,13 @@ TEST_CASE("a missing model says where it was looked for and how to get it") {
   const std::string missing = error_of([&] { finder.find("BSRGAN"); });
   CHECK(contains(missing, "no BSRGAN.pth in " + (scratch.path() / ".local/share/sr-tools/weights").string()));
   CHECK(contains(missing, (scratch.path() / "share/models").string()));
-  CHECK(contains(missing, "`scripts/fetch-weights BSRGAN`"));
+  const auto fetcher = [&](const char* folder) {
+    return "`" + (scratch.path() / folder / "fetch-weights").string() + " BSRGAN`";
+  };
+  CHECK(contains(missing, fetcher("scripts")));
+  scratch.write("share/scripts/fetch-weights", "#!/bin/sh\n");
+  const WeightsFinder installed(own_catalogue(), scratch.path() / "share");
+  CHECK(contains(error_of([&] { installed.find("BSRGAN"); }), fetcher("share/scripts")));
   CHECK_THROWS_AS(finder.find("BSRGAN"), UsageError);
   CHECK(contains(error_of([&] { finder.find("BSRGAN2"); }), "did you mean BSRGAN"));
   CHECK(contains(error_of([&] { finder.find("no/such\nfile.pth"); }), "no/such\\nfile.pth: neither a file"));

@@ -79,10 +79,15 @@ void require_exists(const fs::path& path) {
     throw UsageError(fmt::format("{}: No such file or directory", printable(path.string())));
 }
 
+void add(const fs::path& hr, const fs::path& name, SourceFiles& files) {
+  files.hr.push_back(hr);
+  files.names.push_back(name);
+}
+
 void add_alone(const fs::path& root, SourceFiles& files) {
   require_exists(root);
-  if (!is_folder(root)) return files.hr.push_back(root);
-  for (const auto& name : names_below(root)) files.hr.push_back(root / name);
+  if (!is_folder(root)) return add(root, root.filename(), files);
+  for (const auto& name : names_below(root)) add(root / name, name, files);
 }
 
 void add_pairs(const fs::path& hr, const fs::path& lr, int scale, SourceFiles& files) {
@@ -93,26 +98,23 @@ void add_pairs(const fs::path& hr, const fs::path& lr, int scale, SourceFiles& f
                                  printable(lr.string())));
   }
   if (!is_folder(hr)) {
-    files.hr.push_back(hr);
+    add(hr, hr.filename(), files);
     files.lr.push_back(lr);
     return;
   }
   const Partners partners(lr, scale);
   for (const auto& name : names_below(hr)) {
-    files.hr.push_back(hr / name);
+    add(hr / name, name, files);
     files.lr.push_back(partners.of(files.hr.back(), name));
   }
 }
 
-/// Of the pictures from `first` on, which are in `root`, or are it.
-void add_captions(const fs::path& root, const fs::path& tags, size_t first, SourceFiles& files) {
+/// Of the pictures from `first` on.
+void add_captions(const fs::path& tags, size_t first, SourceFiles& files) {
   for (size_t i = first; i < files.hr.size(); i++) {
-    const auto& picture = files.hr[i];
-    const auto below = (root / "").string().size();
-    const fs::path name = is_folder(root) ? fs::path(picture.string().substr(below)) : picture.filename();
-    files.tags.push_back(tags / (without_extension(name) + ".txt"));
+    files.tags.push_back(tags / (without_extension(files.names[i]) + ".txt"));
     if (path_exists(files.tags.back())) continue;
-    throw UsageError(fmt::format("{}: there is no caption {}", printable(picture.string()),
+    throw UsageError(fmt::format("{}: there is no caption {}", printable(files.hr[i].string()),
                                  printable(files.tags.back().string())));
   }
 }
@@ -138,7 +140,7 @@ SourceFiles find_files(const TrainingSource& source, int scale) {
     } else {
       add_pairs(source.hr[i], source.lr[i], scale, files);
     }
-    if (!source.tags.empty()) add_captions(source.hr[i], source.tags[i], first, files);
+    if (!source.tags.empty()) add_captions(source.tags[i], first, files);
   }
   return files;
 }

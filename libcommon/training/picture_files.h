@@ -9,8 +9,9 @@ namespace sr {
 
 struct SourceFiles {
   std::vector<fs::path> hr;
-  std::vector<fs::path> lr;    ///< paired: one for each of `hr`; else empty
-  std::vector<fs::path> tags;  ///< captioned: one for each of `hr`; else empty
+  std::vector<fs::path> names;  ///< of each of `hr`, below its folder
+  std::vector<fs::path> lr;     ///< paired: one for each of `hr`; else empty
+  std::vector<fs::path> tags;   ///< captioned: one for each of `hr`; else empty
 };
 
 /// Walks the source's folders in byte order. Passed over are hidden files, what is no picture by name or

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 
 #include "core/error.h"
 #include "core/signals.h"
@@ -50,10 +51,9 @@ void add_row(std::vector<SheetCell>& cells, const std::string& name, const Tenso
   cells.push_back({crop(hr, scale), "HR"});
 }
 
-void write_sample(const Tensor& image, const fs::path& hr, const fs::path& folder) {
-  fs::create_directories(folder);
-  encode(*rows_of(image), open_picture(hr), folder / hr.stem().concat(".png"),
-         {Format::parse("png"), Depth::u8, Metadata::strip});
+void write_sample(const Tensor& image, const fs::path& hr, const fs::path& file) {
+  fs::create_directories(file.parent_path());
+  encode(*rows_of(image), open_picture(hr), file, {Format::parse("png"), Depth::u8, Metadata::strip});
 }
 
 }  // namespace
@@ -71,8 +71,12 @@ Validation::Validation(const ValidationConfig& config, int scale, const Training
   const auto files = find_files({config.hr, config.lr, 1}, scale);
   const auto all = static_cast<std::int64_t>(files.hr.size());
   const auto count = static_cast<size_t>(config.pictures > 0 ? std::min(config.pictures, all) : all);
-  for (size_t i = 0; i < count; i++)
-    pairs_.push_back({files.lr.empty() ? fs::path() : files.lr[i], files.hr[i]});
+  std::map<std::string, int> used;
+  for (size_t i = 0; i < count; i++) {
+    auto name = fs::path(files.names[i]).replace_extension().string();
+    if (const int before = used[name]++; before > 0) name += fmt::format("-{}", before + 1);
+    pairs_.push_back({files.lr.empty() ? fs::path() : files.lr[i], files.hr[i], name});
+  }
 }
 
 void Validation::add_measure(const std::string& name, const TrainingWeights& weights) {
@@ -115,8 +119,8 @@ ValidationScores Validation::run(const Enhance& enhanced, const fs::path& sample
     for (size_t i = 0; i < measures_.size(); i++)
       scores.means[i].second += measures_[i].second(image, reference);
     if (scores.pictures < std::min(config_.samples, kSheetRows))
-      add_row(cells, printable(pair.hr.stem().string()), lr, answer, hr, scale_);
-    if (scores.pictures++ < config_.samples) write_sample(answer, pair.hr, samples);
+      add_row(cells, printable(pair.name), lr, answer, hr, scale_);
+    if (scores.pictures++ < config_.samples) write_sample(answer, pair.hr, samples / (pair.name + ".png"));
   }
   if (!cells.empty()) write_contact_sheet(sheet_file(samples.string() + ".png"), cells, 3);
   for (auto& [name, mean] : scores.means) mean /= static_cast<double>(scores.pictures);

@@ -27,7 +27,7 @@ class Validation {
   /// What is made of an LR picture [1,3,h,w], whose HR file has that name: [1,3,H,W], both in [0,1].
   using Enhance = std::function<Tensor(const Tensor& lr, const std::string& name)>;
   /// Compares what is made of every LR picture with its HR picture as 8-bit pictures, and writes the first
-  /// few as PNG into `samples`, with crops of them beside their LR and HR pictures on one sheet,
+  /// few as `samples`/NAME.png, with crops of them beside their LR and HR pictures on one sheet,
   /// `samples`.png (at most 16). Throws Error that names the file.
   ValidationScores run(const Enhance& enhanced, const fs::path& samples) const;
   size_t pictures() const { return pairs_.size(); }
@@ -36,7 +36,8 @@ class Validation {
   /// Of two images [1,3,H,W] on the 8-bit grid in [0,1].
   using Measure = std::function<double(const Tensor& image, const Tensor& reference)>;
   struct Pair {
-    fs::path lr, hr;  ///< lr may be empty: made of hr
+    fs::path lr, hr;   ///< lr may be empty: made of hr
+    std::string name;  ///< the HR picture's below its folder, without extension; "name-2" where one has it
   };
   void add_measure(const std::string& name, const TrainingWeights& weights);
   std::pair<Tensor, Tensor> load(const Pair& pair) const;

@@ -57,24 +57,26 @@ class HrPictures {
     options.recursive = true;
     const auto inputs = find_inputs(options, log);
     if (!inputs.missing.empty()) throw UsageError("--hr: " + inputs.missing.front());
+    if (inputs.files.empty()) throw UsageError(fmt::format("--hr: {}: no picture found", printable(folder)));
     for (const auto& file : inputs.files) {
       files_.push_back(file.path);
-      names_.push_back(file.relative.string());
+      index_.add(file.relative.string());
     }
-    if (files_.empty()) throw UsageError(fmt::format("--hr: {}: no picture found", printable(folder)));
   }
 
   /// Throws Error where there is none, or are several.
   const fs::path& of(const Input& input) const {
-    const auto place = match_names({input.relative.string()}, names_).place.front();
-    if (!place) throw Error(fmt::format("{} has no HR picture of its name, or several", printable(folder_)));
-    return files_[*place];
+    const auto places = index_.places(input.relative.string());
+    if (places.size() != 1)
+      throw Error(fmt::format("{} has {} of its name", printable(folder_),
+                              places.empty() ? "no HR picture" : "several HR pictures"));
+    return files_[places.front()];
   }
 
  private:
   std::string folder_;
   std::vector<fs::path> files_;
-  std::vector<std::string> names_;
+  NameIndex index_;
 };
 
 ScoreTableLayout layout_of(const FeaturesConfig& config, const FeatureModel& model) {

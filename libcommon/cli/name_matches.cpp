@@ -1,11 +1,8 @@
 #include "cli/name_matches.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <functional>
-#include <map>
 #include <set>
 
 #include "core/files.h"
@@ -13,16 +10,10 @@
 namespace sr {
 namespace {
 
-using Key = std::function<std::string(const std::string&)>;
-using Index = std::multimap<std::string, std::size_t>;
-
-std::string base_name(const std::string& name) { return name.substr(name.find_last_of('/') + 1); }
-std::string stem_of(const std::string& name) { return fs::path(base_name(name)).stem().string(); }
-
-Index index_of(const std::vector<std::string>& known, const Key& key) {
-  Index index;
-  for (std::size_t i = 0; i < known.size(); ++i) index.emplace(key(known[i]), i);
-  return index;
+/// What is compared of a name, from the strictest way to the loosest.
+std::array<std::string, 3> keys_of(const std::string& name) {
+  const auto base = name.substr(name.find_last_of('/') + 1);
+  return {name, base, fs::path(base).stem().string()};
 }
 
 /// Names whose place is one of several, or taken by several, lose it.
@@ -45,6 +36,22 @@ void drop_ambiguous(NameMatches& matches, const std::vector<std::string>& names,
 
 }  // namespace
 
+void NameIndex::add(const std::string& name) {
+  const auto keys = keys_of(name);
+  for (std::size_t way = 0; way < keys.size(); ++way) ways_[way].emplace(keys[way], count_);
+  ++count_;
+}
+
+std::vector<std::size_t> NameIndex::places(const std::string& name) const {
+  const auto keys = keys_of(name);
+  std::vector<std::size_t> found;
+  for (std::size_t way = 0; way < keys.size() && found.empty(); ++way) {
+    const auto [first, last] = ways_[way].equal_range(keys[way]);
+    for (auto at = first; at != last; ++at) found.push_back(at->second);
+  }
+  return found;
+}
+
 std::vector<std::size_t> NameMatches::matched() const {
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < place.size(); ++i) {
@@ -54,18 +61,14 @@ std::vector<std::size_t> NameMatches::matched() const {
 }
 
 NameMatches match_names(const std::vector<std::string>& names, const std::vector<std::string>& known) {
-  const std::array<Key, 3> keys = {[](const std::string& name) { return name; }, base_name, stem_of};
-  std::vector<Index> indices;
-  for (const auto& key : keys) indices.push_back(index_of(known, key));
+  NameIndex index;
+  for (const auto& name : known) index.add(name);
   NameMatches matches{std::vector<std::optional<std::size_t>>(names.size()), {}, {}};
   std::set<std::size_t> several;
   for (std::size_t n = 0; n < names.size(); ++n) {
-    for (std::size_t k = 0; k < keys.size() && !matches.place[n]; ++k) {
-      const auto [first, last] = indices[k].equal_range(keys[k](names[n]));
-      if (first == last) continue;
-      matches.place[n] = first->second;
-      if (std::next(first) != last) several.insert(n);
-    }
+    const auto places = index.places(names[n]);
+    if (!places.empty()) matches.place[n] = places.front();
+    if (places.size() > 1) several.insert(n);
   }
   drop_ambiguous(matches, names, several, known.size());
   return matches;

@@ -1,6 +1,8 @@
 #pragma once
 // Names of pictures in one list, matched with those in another: scores with opinions, tags with labels.
 
+#include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,20 @@
 
 namespace sr {
 
+/// Finds names in a list: by the whole name, else by the name below the last slash, else by that without its
+/// extension.
+class NameIndex {
+ public:
+  /// The next of the list.
+  void add(const std::string& name);
+  /// The places of all that fit in the first way in which any does.
+  std::vector<std::size_t> places(const std::string& name) const;
+
+ private:
+  std::array<std::multimap<std::string, std::size_t>, 3> ways_;
+  std::size_t count_ = 0;
+};
+
 struct NameMatches {
   std::vector<std::optional<std::size_t>> place;  ///< of every name, in the other list
   std::vector<std::string> missing, ambiguous;    ///< names without one
@@ -18,8 +34,8 @@ struct NameMatches {
   std::vector<std::size_t> matched() const;
 };
 
-/// Each of `names` by the whole name, else by the name below the last slash, else by that without its
-/// extension. Where `known` has several of them, or several names would share one, they are ambiguous.
+/// Each of `names` in `known`. Where that has several of them, or several names would share one, they are
+/// ambiguous.
 NameMatches match_names(const std::vector<std::string>& names, const std::vector<std::string>& known);
 
 /// "a, b, c and 7 more".

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "nets/feature_net.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -48,7 +49,7 @@ ClipBottleneck::ClipBottleneck(int64_t in, int64_t planes, int64_t stride)
       expand_(register_pair(*this, "conv3", "bn3", planes, expansion * planes, 1)) {
   if (stride == 1 && in == expansion * planes) return;
   // Officially a Sequential whose pooling is called `-1`.
-  auto& downsample = *register_module("downsample", std::make_shared<torch::nn::Module>("downsample"));
+  auto& downsample = *register_container(*this, "downsample");
   shortcut_ = register_pair(downsample, "0", "1", in, expansion * planes, 1);
 }
 

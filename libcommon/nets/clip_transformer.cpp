@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -102,8 +103,7 @@ ClipText::ClipText(const ClipTextConfig& config)
       transformer_(register_module(
           "transformer", std::make_shared<ClipTransformer>(config.width, config.layers, config.heads))),
       ln_final_(register_module("ln_final", std::make_shared<LayerNorm>(config.width, norm_epsilon))) {
-  const auto table =
-      register_module("token_embedding", std::make_shared<torch::nn::Module>("token_embedding"));
+  const auto table = register_container(*this, "token_embedding");
   token_embedding = table->register_parameter("weight", torch::zeros({config.vocab_size, config.width}));
 }
 

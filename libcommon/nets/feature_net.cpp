@@ -140,7 +140,7 @@ void Fire::prepare() {
 
 FeatureNet::FeatureNet(std::string name, const std::vector<Spec>& specs)
     : torch::nn::Module(std::move(name)) {
-  const auto list = register_module("features", std::make_shared<torch::nn::Module>("features"));
+  const auto list = register_container(*this, "features");
   for (size_t i = 0; i < specs.size(); ++i) {
     const std::string number = std::to_string(i);
     if (const auto* conv = std::get_if<Conv>(&specs[i])) {

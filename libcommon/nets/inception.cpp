@@ -4,6 +4,7 @@
 
 #include "nets/feature_maps.h"
 #include "nets/fill_module.h"
+#include "nets/layers.h"
 #include "nets/packed_conv.h"
 #include "nets/resnet.h"
 
@@ -32,7 +33,7 @@ struct Folded {
 class NormalisedConv : public torch::nn::Module {
  public:
   NormalisedConv(int64_t in, const ConvShape& shape) : shape_(shape) {
-    auto& conv = *register_module("conv", std::make_shared<torch::nn::Module>("conv"));
+    auto& conv = *register_container(*this, "conv");
     weight_ =
         conv.register_parameter("weight", torch::zeros({shape.out, in, shape.kernel[0], shape.kernel[1]}));
     norm_ = register_module("bn", std::make_shared<BatchNorm>(shape.out));
@@ -207,7 +208,7 @@ class InceptionBlock {
 };
 
 InceptionBlock::InceptionBlock(torch::nn::Module& parent, BlockShape shape) : shape_(std::move(shape)) {
-  auto& folder = *parent.register_module(shape_.name, std::make_shared<torch::nn::Module>(shape_.name));
+  auto& folder = *register_container(parent, shape_.name);
   for (const BranchShape& branch : shape_.branches) add_branch(folder, branch);
   if (shape_.projected == 0) return;
   projection_ = folder.register_module(

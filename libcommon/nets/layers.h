@@ -93,11 +93,17 @@ class ShuffleUpsampler : public torch::nn::Module {
 /// Throws Error for any other scale.
 std::vector<int64_t> shuffle_factors(int64_t scale);
 
-/// Registers `name` as a plain container of numbered children: keys `name.0`, `name.1`, ...
+/// Registers `name` as a child that only holds others: keys `name.CHILD`.
+inline std::shared_ptr<torch::nn::Module> register_container(torch::nn::Module& parent,
+                                                             const std::string& name) {
+  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+}
+
+/// Registers `name` as a container of numbered children: keys `name.0`, `name.1`, ...
 template <class Layer>
 void register_list(torch::nn::Module& parent, const std::string& name,
                    const std::vector<std::shared_ptr<Layer>>& layers) {
-  auto list = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const auto list = register_container(parent, name);
   for (size_t i = 0; i < layers.size(); ++i) list->register_module(std::to_string(i), layers[i]);
 }
 

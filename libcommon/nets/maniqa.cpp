@@ -9,6 +9,7 @@
 #include "nets/feature_maps.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -62,7 +63,7 @@ bool spare(const std::string& key) {
 /// Two linear layers of a head, `name.0` and `name.3` (ReLU and dropout take an index too).
 std::vector<std::shared_ptr<Linear>> register_head(torch::nn::Module& parent, const std::string& name,
                                                    int64_t features) {
-  const auto list = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const auto list = register_container(parent, name);
   return {list->register_module("0", std::make_shared<Linear>(features, features)),
           list->register_module("3", std::make_shared<Linear>(features, 1))};
 }
@@ -139,7 +140,7 @@ ManiqaStage::ManiqaStage(torch::nn::Module& parent, int number, const ManiqaConf
   conv_ =
       parent.register_module(fmt::format("conv{}", number), std::make_shared<Conv2d>(in, out, pointwise()));
   const std::string name = fmt::format("swintransformer{}", number);
-  const auto swin = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const auto swin = register_container(parent, name);
   for (size_t i = 0; i < config.depths.size(); ++i)
     groups_.push_back(std::make_shared<ManiqaSwinGroup>(config, out, i));
   register_list(*swin, "layers", groups_);

@@ -7,6 +7,7 @@
 #include "nets/feature_maps.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -16,10 +17,6 @@ constexpr double root_epsilon = 1e-6, block_epsilon = 1e-4, layer_epsilon = 1e-6
 constexpr double deviation_epsilon = 1e-5;  // of standardised weights
 
 constexpr const char* layer_prefix = "transformer_encoder.transformer.encoderblock_";
-
-std::shared_ptr<torch::nn::Module> container(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
 
 /// Convolutions without bias; the one of the root is padded by hand.
 ConvOptions stem_conv(int64_t kernel) {
@@ -50,7 +47,7 @@ MusiqLayer::MusiqLayer(const MusiqConfig& config)
       norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.hidden, layer_epsilon))),
       mlp_(register_module("mlp", std::make_shared<Mlp>(config.hidden, config.mlp_features))),
       heads_(config.heads) {
-  const auto attention = container(*this, "attention");
+  const auto attention = register_container(*this, "attention");
   const auto linear = [&](const char* name) {
     return attention->register_module(name, std::make_shared<Linear>(config.hidden, config.hidden));
   };
@@ -94,7 +91,7 @@ void MusiqNet::register_stem() {
   conv_root_ = register_module("conv_root", std::make_shared<Conv2d>(3, stem_features, stem_conv(7)));
   gn_root_ =
       register_module("gn_root", std::make_shared<GroupNorm>(norm_groups, stem_features, root_epsilon));
-  const auto block = container(*this, "block1");
+  const auto block = register_container(*this, "block1");
   const auto pair = [&](const std::string& conv, const std::string& norm, int64_t out, int64_t kernel) {
     return std::pair{
         block->register_module(conv, std::make_shared<Conv2d>(stem_features, out, stem_conv(kernel))),
@@ -109,14 +106,14 @@ void MusiqNet::register_stem() {
 void MusiqNet::register_encoder() {
   const int64_t side = config_.patch / 4, hidden = config_.hidden;
   embedding_ = register_module("embedding", std::make_shared<Linear>(token_features * side * side, hidden));
-  const auto encoder = container(*this, "transformer_encoder");
+  const auto encoder = register_container(*this, "transformer_encoder");
   cls_ = encoder->register_parameter("cls", torch::zeros({1, 1, hidden}));
   position_emb_ =
-      container(*encoder, "posembed_input")
+      register_container(*encoder, "posembed_input")
           ->register_parameter("position_emb", torch::zeros({1, config_.grid * config_.grid, hidden}));
-  scale_emb_ = container(*encoder, "scaleembed_input")
+  scale_emb_ = register_container(*encoder, "scaleembed_input")
                    ->register_parameter("scale_emb", torch::zeros({config_.scales, hidden}));
-  const auto transformer = container(*encoder, "transformer");
+  const auto transformer = register_container(*encoder, "transformer");
   for (int64_t i = 0; i < config_.layers; ++i) {
     layers_.push_back(transformer->register_module(fmt::format("encoderblock_{}", i),
                                                    std::make_shared<MusiqLayer>(config_)));

@@ -87,7 +87,7 @@ NAFBlock::NAFBlock(int64_t channels) {
   conv3 = conv("conv3", channels, channels, pointwise());
   sca = std::make_shared<Conv2d>(channels, channels, pointwise());
   // Officially a Sequential of pooling and convolution: the key is `sca.1`.
-  register_module("sca", std::make_shared<torch::nn::Module>("sca"))->register_module("1", sca);
+  register_container(*this, "sca")->register_module("1", sca);
   conv4 = conv("conv4", channels, wide, pointwise());
   conv5 = conv("conv5", channels, channels, pointwise());
   norm1 = register_module("norm1", std::make_shared<LayerNorm>(channels, norm_epsilon));
@@ -116,11 +116,9 @@ NAFNet::NAFNet(const NAFNetConfig& config) : config_(config) {
 }
 
 void NAFNet::register_levels() {
-  const auto list = [this](const char* name) {
-    return register_module(name, std::make_shared<torch::nn::Module>(name));
-  };
-  const auto encoders = list("encoders"), decoders = list("decoders"), ups = list("ups"),
-             downs = list("downs");
+  const auto encoders = register_container(*this, "encoders"),
+             decoders = register_container(*this, "decoders"), ups = register_container(*this, "ups"),
+             downs = register_container(*this, "downs");
   for (int64_t level = 0; level < levels(); ++level) {
     const int64_t channels = config_.width << level;
     encoders_.push_back(blocks_of(config_.encoder_blocks[level], channels));

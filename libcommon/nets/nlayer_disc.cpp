@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "nets/draw.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -18,7 +19,7 @@ int64_t channels(int64_t width, int64_t n) { return width << std::min<int64_t>(n
 
 NLayerDiscriminator::NLayerDiscriminator(const DiscriminatorConfig& config) : Discriminator(config) {
   if (config.layers < 1) throw Error("a PatchGAN has one layer at least");
-  auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
+  auto model = register_container(*this, "model");
   int number = 0;
   const auto add = [&](int64_t in, int64_t out, int64_t stride, bool normalised) {
     Stage stage;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "nets/draw.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -28,7 +29,7 @@ PatchGAN::Stage PatchGAN::make_stage(torch::nn::Module& parent, int64_t in, int6
   const bool spectral = norm == Norm::spectral || norm == Norm::batch_spectral;
   const bool batch = norm == Norm::batch || norm == Norm::batch_spectral;
   const std::string name = fmt::format("child{}", stages_.size());
-  auto child = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  auto child = register_container(parent, name);
   const ConvOptions options{.kernel = 4, .stride = stride, .padding = 2};
   Stage stage;
   if (spectral)
@@ -42,7 +43,7 @@ PatchGAN::Stage PatchGAN::make_stage(torch::nn::Module& parent, int64_t in, int6
 
 PatchGAN::PatchGAN(const DiscriminatorConfig& config) : Discriminator(config) {
   if (config.layers < 1) throw Error("a PatchGAN has one layer at least");
-  auto model = register_module("model", std::make_shared<torch::nn::Module>("model"));
+  auto model = register_container(*this, "model");
   int64_t channels = config.width;
   stages_.push_back(make_stage(*model, config.in_channels, channels, 2, /*normalised=*/false));
   for (int64_t n = 1; n <= config.layers; ++n) {

@@ -39,7 +39,7 @@ ResNetBottleneck::ResNetBottleneck(int64_t in, int64_t width, int64_t stride, bo
       conv_(register_pair(*this, "conv2", "bn2", width, width, 3, stride)),
       expand_(register_pair(*this, "conv3", "bn3", width, expansion * width, 1, 1)) {
   if (!project) return;
-  auto& downsample = *register_module("downsample", std::make_shared<torch::nn::Module>("downsample"));
+  auto& downsample = *register_container(*this, "downsample");
   shortcut_ = register_pair(downsample, "0", "1", in, expansion * width, 1, stride);
 }
 

@@ -22,11 +22,6 @@ int64_t ratio(int64_t larger, int64_t smaller) {
                           larger, smaller));
 }
 
-/// An empty module `name` of `parent`, for keys with dots.
-std::shared_ptr<torch::nn::Module> nest(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
-
 /// By what a block has in cross-attention's place.
 SemanticFusionConfig::Kind fusion_kind(const StateDict& weights, const std::string& mixer) {
   using Kind = SemanticFusionConfig::Kind;
@@ -50,7 +45,7 @@ SedAttention::SedAttention(int64_t heads, int64_t head_width) : heads_(heads) {
   to_q_ = linear("to_q");
   to_k_ = linear("to_k");
   to_v_ = linear("to_v");
-  to_out_ = nest(*this, "to_out")->register_module("0", std::make_shared<Linear>(width, width));
+  to_out_ = register_container(*this, "to_out")->register_module("0", std::make_shared<Linear>(width, width));
 }
 
 Tensor SedAttention::forward(const Tensor& queries, const Tensor& memory) const {
@@ -66,8 +61,9 @@ SedBlock::SedBlock(const SemanticFusionConfig& config) {
     return register_module(name, std::make_shared<LayerNorm>(width, layer_norm_epsilon));
   };
   attn1_ = register_module("attn1", std::make_shared<SedAttention>(config.heads, config.head_width));
-  const auto net = nest(*nest(*this, "ff"), "net");
-  ff_in_ = nest(*net, "0")->register_module("proj", std::make_shared<Linear>(width, 2 * hidden));
+  const auto net = register_container(*register_container(*this, "ff"), "net");
+  ff_in_ =
+      register_container(*net, "0")->register_module("proj", std::make_shared<Linear>(width, 2 * hidden));
   ff_out_ = net->register_module("2", std::make_shared<Linear>(hidden, width));
   attn2_ = register_module("attn2", make_mixer(config));
   norm1_ = norm("norm1");

@@ -37,7 +37,7 @@ Tensor SRVGGActivation::forward(Tensor fresh) const {
 }
 
 SRVGGNetCompact::SRVGGNetCompact(const SRVGGConfig& config) : config_(config) {
-  auto list = register_module("body", std::make_shared<torch::nn::Module>("body"));
+  auto list = register_container(*this, "body");
   const auto add = [&list](auto layer) {
     return list->register_module(std::to_string(list->children().size()), std::move(layer));
   };

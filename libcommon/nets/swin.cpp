@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "nets/keys.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -102,7 +103,7 @@ Tensor SwinStage::forward(const Tensor& map) const {
 
 Swin::Swin(const SwinConfig& config) : config_(config) {
   check(config);
-  const auto patch = register_module("patch_embed", std::make_shared<torch::nn::Module>("patch_embed"));
+  const auto patch = register_container(*this, "patch_embed");
   projection_ = std::make_shared<Conv2d>(
       3, config.features,
       ConvOptions{.kernel = config.patch, .stride = config.patch, .padding = 0, .groups = 1});

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/layers.h"
 #include "nets/receptive.h"
 
 namespace sr {
@@ -97,7 +98,7 @@ void SwinIR::check() const {
 void SwinIR::register_head() {
   conv_first_ = register_module("conv_first", std::make_shared<Conv2d>(config_.channels, config_.embedding));
   if (config_.patch_norm) {
-    const auto patch = register_module("patch_embed", std::make_shared<torch::nn::Module>("patch_embed"));
+    const auto patch = register_container(*this, "patch_embed");
     patch_norm_ = patch->register_module("norm", std::make_shared<LayerNorm>(config_.embedding, 1e-5));
   }
   if (config_.position_embedding) {

@@ -1,5 +1,6 @@
 // The residual groups of SwinIR.
 
+#include "nets/layers.h"
 #include "nets/swinir.h"
 
 namespace sr {
@@ -12,8 +13,7 @@ constexpr double leaky_slope = 0.2;
 SwinGroup::SwinGroup(const SwinIRConfig& config, size_t index) {
   for (int64_t i = 0; i < config.depths[index]; ++i)
     blocks.push_back(std::make_shared<SwinLayer>(config.layer(index, i)));
-  register_list(*register_module("residual_group", std::make_shared<torch::nn::Module>("residual_group")),
-                "blocks", blocks);
+  register_list(*register_container(*this, "residual_group"), "blocks", blocks);
   convs = register_residual_convs(*this, "conv", config);
 }
 
@@ -28,7 +28,7 @@ std::vector<std::shared_ptr<Conv2d>> register_residual_convs(torch::nn::Module& 
                                                              const SwinIRConfig& config) {
   const int64_t wide = config.embedding, narrow = config.embedding / 4;
   if (!config.three_convs) return {parent.register_module(name, std::make_shared<Conv2d>(wide, wide))};
-  const auto list = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const auto list = register_container(parent, name);
   // Activations take an index too.
   return {list->register_module("0", std::make_shared<Conv2d>(wide, narrow)),
           list->register_module("2", std::make_shared<Conv2d>(narrow, narrow, pointwise())),

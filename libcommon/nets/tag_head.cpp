@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/layers.h"
 #include "nets/transformer.h"
 
 namespace sr {
 namespace {
 
 constexpr double norm_epsilon = 1e-12;
-
-std::shared_ptr<torch::nn::Module> container(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
 
 }  // namespace
 
@@ -26,8 +23,8 @@ TagHeadLayer::TagHeadLayer(const TagHeadConfig& config) : heads_(config.heads), 
 
 void TagHeadLayer::register_attention(const TagHeadConfig& config) {
   const int64_t features = config.features, memory = config.memory_features;
-  const auto attention = container(*this, "crossattention");
-  const auto self = container(*attention, "self"), output = container(*attention, "output");
+  const auto attention = register_container(*this, "crossattention");
+  const auto self = register_container(*attention, "self"), output = register_container(*attention, "output");
   query_ = self->register_module("query", std::make_shared<LoraLinear>(features, features));
   key_ = self->register_module("key", std::make_shared<LoraLinear>(memory, features));
   value_ = self->register_module("value", std::make_shared<Linear>(memory, features));
@@ -36,7 +33,8 @@ void TagHeadLayer::register_attention(const TagHeadConfig& config) {
 }
 
 void TagHeadLayer::register_mlp(const TagHeadConfig& config) {
-  const auto intermediate = container(*this, "intermediate"), output = container(*this, "output");
+  const auto intermediate = register_container(*this, "intermediate"),
+             output = register_container(*this, "output");
   wide_ =
       intermediate->register_module("dense", std::make_shared<Linear>(config.features, config.mlp_features));
   narrow_ = output->register_module("dense", std::make_shared<Linear>(config.mlp_features, config.features));
@@ -63,7 +61,7 @@ Tensor TagHeadLayer::forward(const Tensor& questions, const Tensor& memory) cons
 
 TagHead::TagHead(const TagHeadConfig& config) {
   for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(std::make_shared<TagHeadLayer>(config));
-  register_list(*container(*this, "encoder"), "layer", layers_);
+  register_list(*register_container(*this, "encoder"), "layer", layers_);
 }
 
 Tensor TagHead::forward(const Tensor& questions, const Tensor& memory) const {

@@ -6,6 +6,7 @@
 #include "nets/feature_maps.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -14,17 +15,13 @@ constexpr int64_t gate_features = 64, head_features = 64;
 constexpr int64_t position_cells = 32;
 constexpr double layer_epsilon = 1e-5, distance_epsilon = 1e-12;
 
-std::shared_ptr<torch::nn::Module> container(torch::nn::Module& parent, const std::string& name) {
-  return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-}
-
 /// `count` layers under `name.layers.N`.
 std::vector<std::shared_ptr<TopiqLayer>> register_layers(torch::nn::Module& parent, const std::string& name,
                                                          const TopiqConfig& config, bool looks_elsewhere) {
   std::vector<std::shared_ptr<TopiqLayer>> layers;
   for (int64_t i = 0; i < config.layers; ++i)
     layers.push_back(std::make_shared<TopiqLayer>(config, looks_elsewhere));
-  register_list(*container(parent, name), "layers", layers);
+  register_list(*register_container(parent, name), "layers", layers);
   return layers;
 }
 
@@ -111,12 +108,12 @@ TopiqLevel::TopiqLevel(torch::nn::Module& reduce, torch::nn::Module& pool, torch
   const int64_t reduced_from = config.reference ? 3 * channels_ : channels_;
   reduce_ = std::make_shared<Conv2d>(reduced_from, config.features, pointwise());
   register_list<Conv2d>(reduce, name, {reduce_});
-  const auto own_pool = container(pool, name);
+  const auto own_pool = register_container(pool, name);
   if (!config.reference) {
     splitconv_ = own_pool->register_module("splitconv",
                                            std::make_shared<Conv2d>(channels_, 2 * channels_, pointwise()));
   }
-  gate_ = TopiqGate(config.reference ? *own_pool : *container(*own_pool, "weight_blk"), channels_);
+  gate_ = TopiqGate(config.reference ? *own_pool : *register_container(*own_pool, "weight_blk"), channels_);
   layers_ = register_layers(attention, name, config, false);
 }
 
@@ -156,8 +153,10 @@ TopiqNet::TopiqNet(const TopiqConfig& config, const StateDict& weights)
   }
   h_emb_ = register_parameter("h_emb", torch::zeros({1, half, position_cells, 1}));
   w_emb_ = register_parameter("w_emb", torch::zeros({1, half, 1, position_cells}));
-  const auto reduce = container(*this, "dim_reduce"), pool = container(*this, "weight_pool"),
-             attention = container(*this, "sa_attn_blks"), cross = container(*this, "attn_blks");
+  const auto reduce = register_container(*this, "dim_reduce"),
+             pool = register_container(*this, "weight_pool"),
+             attention = register_container(*this, "sa_attn_blks"),
+             cross = register_container(*this, "attn_blks");
   for (size_t i = 0; i < ResNet::channels.size(); ++i)
     levels_.emplace_back(*reduce, *pool, *attention, i, config);
   for (size_t i = 0; i + 1 < ResNet::channels.size(); ++i)
@@ -172,7 +171,7 @@ TopiqNet::TopiqNet(const TopiqConfig& config, const StateDict& weights)
 void TopiqNet::register_head() {
   const int64_t features = config_.features;
   pool_ = register_module("attn_pool", std::make_shared<TopiqLayer>(config_, false));
-  const auto list = container(*this, "score_linear");
+  const auto list = register_container(*this, "score_linear");
   score_norm1_ = list->register_module("0", std::make_shared<LayerNorm>(features, layer_epsilon));
   score1_ = list->register_module("1", std::make_shared<Linear>(features, features));
   score_norm2_ = list->register_module("3", std::make_shared<LayerNorm>(features, layer_epsilon));

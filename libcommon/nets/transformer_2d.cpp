@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
@@ -50,8 +51,8 @@ Tensor ContextAttention::forward(const Tensor& tokens) const {
 GegluMlp::GegluMlp(int64_t features)
     : proj_(std::make_shared<Linear>(features, 8 * features)),
       out_(std::make_shared<Linear>(4 * features, features)) {
-  const auto net = register_module("net", std::make_shared<torch::nn::Module>("net"));
-  net->register_module("0", std::make_shared<torch::nn::Module>("0"))->register_module("proj", proj_);
+  const auto net = register_container(*this, "net");
+  register_container(*net, "0")->register_module("proj", proj_);
   net->register_module("2", out_);
 }
 

@@ -1,5 +1,7 @@
 #include "nets/vit.h"
 
+#include "nets/layers.h"
+
 namespace sr {
 
 PackedAttention::PackedAttention(int64_t features, int64_t heads)
@@ -30,8 +32,7 @@ Vit::Vit(const VitConfig& config)
   projection = std::make_shared<Conv2d>(
       3, config.features,
       ConvOptions{.kernel = config.patch, .stride = config.patch, .padding = 0, .groups = 1});
-  register_module("patch_embed", std::make_shared<torch::nn::Module>("patch_embed"))
-      ->register_module("proj", projection);
+  register_container(*this, "patch_embed")->register_module("proj", projection);
   for (int64_t i = 0; i < config.depth; ++i) blocks.push_back(std::make_shared<VitBlock>(config));
   register_list(*this, "blocks", blocks);
 }

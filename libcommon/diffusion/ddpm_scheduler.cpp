@@ -3,79 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "nets/config_reader.h"
 
 namespace sr {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr int64_t kMostTimesteps = 1'000'000;
 constexpr double kLeastBeta = 1e-6, kMostBeta = 0.999;  // beyond, float32 has no noise or no sample left
 
-/// Questions to scheduler_config.json; each brings the value that diffusers takes where the key is missing.
-class Settings {
- public:
-  explicit Settings(const Json& json) : json_(json) {}
-
-  template <class T>
-  T value(const std::string& key, const T& otherwise) const {
-    const auto found = json_.find(key);
-    if (found == json_.end()) return otherwise;
-    try {
-      return found->get<T>();
-    } catch (const Json::exception&) {
-      fail(key, *found);
-    }
-  }
-
-  double number(const std::string& key, double otherwise, double low, double high) const {
-    const auto number = value(key, otherwise);
-    if (!(number >= low && number <= high)) fail(key, number);
-    return number;
-  }
-
-  int64_t whole_number(const std::string& key, int64_t otherwise, int64_t low, int64_t high) const {
-    const double as_written =
-        number(key, static_cast<double>(otherwise), static_cast<double>(low), static_cast<double>(high));
-    if (as_written != std::floor(as_written)) fail(key, as_written);
-    return static_cast<int64_t>(as_written);
-  }
-
-  /// What a value is known as, of those that are.
-  template <class T>
-  T one_of(const std::string& key, const std::string& otherwise,
-           const std::vector<std::pair<std::string, T>>& known) const {
-    const auto name = value(key, otherwise);
-    for (const auto& [known_name, known_value] : known) {
-      if (name == known_name) return known_value;
-    }
-    fail(key, name);
-  }
-
-  /// Refuses every value but `supported`.
-  void require(const std::string& key, const Json& otherwise, const Json& supported) const {
-    const auto written = json_.value(key, otherwise);
-    if (written != supported) fail(key, written);
-  }
-
- private:
-  [[noreturn]] void fail(const std::string& key, const Json& written) const {
-    throw Error(fmt::format("'{}' of the scheduler's configuration can't be {}", key, written.dump()));
-  }
-
-  const Json& json_;
-};
-
-void refuse_unsupported(const Settings& settings) {
-  settings.require("beta_schedule", "linear", "scaled_linear");
-  settings.require("trained_betas", nullptr, nullptr);
-  settings.require("rescale_betas_zero_snr", false, false);
-  settings.require("variance_type", "fixed_small", "fixed_small");
-  settings.require("clip_sample", true, false);
-  settings.require("thresholding", false, false);
+void refuse_unsupported(ConfigReader& config) {
+  config.require("beta_schedule", "scaled_linear", "linear");
+  config.require("trained_betas", nullptr, nullptr);
+  config.require("rescale_betas_zero_snr", false, false);
+  config.require("variance_type", "fixed_small", "fixed_small");
+  config.require("clip_sample", false, true);
+  config.require("thresholding", false, false);
 }
 
 /// The coefficient shaped so that it multiplies each of the samples.
@@ -126,21 +70,21 @@ std::vector<int64_t> timesteps_of(const DdpmConfig& config, int64_t steps) {
 DdpmConfig ddpm_config(const nlohmann::json& json) {
   using Spacing = DdpmConfig::Spacing;
   using Prediction = DdpmConfig::Prediction;
-  if (!json.is_object()) throw Error("the scheduler's configuration is no JSON object");
-  const Settings settings(json);
-  refuse_unsupported(settings);
+  ConfigReader reader(json);
+  refuse_unsupported(reader);
   DdpmConfig config;
   config.train_timesteps =
-      settings.whole_number("num_train_timesteps", config.train_timesteps, 1, kMostTimesteps);
-  config.beta_start = settings.number("beta_start", config.beta_start, kLeastBeta, kMostBeta);
-  config.beta_end = settings.number("beta_end", config.beta_end, kLeastBeta, kMostBeta);
+      reader.whole_number("num_train_timesteps", 1, kMostTimesteps, config.train_timesteps);
+  config.beta_start = reader.number("beta_start", kLeastBeta, kMostBeta, config.beta_start);
+  config.beta_end = reader.number("beta_end", kLeastBeta, kMostBeta, config.beta_end);
   config.steps_offset =
-      settings.whole_number("steps_offset", config.steps_offset, 0, config.train_timesteps - 1);
-  config.spacing = settings.one_of<Spacing>(
-      "timestep_spacing", "leading",
-      {{"leading", Spacing::leading}, {"trailing", Spacing::trailing}, {"linspace", Spacing::linspace}});
-  config.prediction = settings.one_of<Prediction>(
-      "prediction_type", "epsilon", {{"epsilon", Prediction::epsilon}, {"v_prediction", Prediction::v}});
+      reader.whole_number("steps_offset", 0, config.train_timesteps - 1, config.steps_offset);
+  config.spacing = reader.one_of<Spacing>(
+      "timestep_spacing",
+      {{"leading", Spacing::leading}, {"trailing", Spacing::trailing}, {"linspace", Spacing::linspace}},
+      "leading");
+  config.prediction = reader.one_of<Prediction>(
+      "prediction_type", {{"epsilon", Prediction::epsilon}, {"v_prediction", Prediction::v}}, "epsilon");
   return config;
 }
 

@@ -2,29 +2,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "nets/config_reader.h"
 
 namespace sr {
 namespace {
 
 using Json = nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& key, const Json& value, const std::string& reason) {
-  throw Error(fmt::format("the autoencoder's configuration has {} = {}, {}", key, value.dump(), reason));
-}
-
-template <class Value>
-Value value_of(const Json& json, const std::string& key) {
-  const auto found = json.find(key);
-  if (found == json.end()) throw Error(fmt::format("the autoencoder's configuration lacks {}", key));
-  try {
-    return found->get<Value>();
-  } catch (const Json::exception&) {
-    refuse(key, *found, "which cannot be read");
-  }
-}
 
 /// Keys that there is one value of, where they are not left out; the last six are of later versions.
 Json only_values(size_t levels) {
@@ -43,36 +27,29 @@ Json only_values(size_t levels) {
 }  // namespace
 
 AutoencoderKlConfig autoencoder_kl_config(const Json& json) {
-  AutoencoderKlConfig config{.channels = value_of<std::vector<int64_t>>(json, "block_out_channels"),
-                             .layers = value_of<int64_t>(json, "layers_per_block"),
-                             .latents = value_of<int64_t>(json, "latent_channels"),
-                             .in_channels = value_of<int64_t>(json, "in_channels"),
-                             .out_channels = value_of<int64_t>(json, "out_channels"),
-                             .groups = value_of<int64_t>(json, "norm_num_groups")};
-  if (json.contains("scaling_factor")) config.scale = value_of<double>(json, "scaling_factor");
+  ConfigReader reader(json);
+  AutoencoderKlConfig config{.channels = reader.counts("block_out_channels"),
+                             .layers = reader.count("layers_per_block"),
+                             .latents = reader.count("latent_channels"),
+                             .in_channels = reader.count("in_channels"),
+                             .out_channels = reader.count("out_channels"),
+                             .groups = reader.count("norm_num_groups")};
+  config.scale = reader.get("scaling_factor", config.scale);
   const Json only_ones = only_values(config.channels.size());
-  for (const auto& [key, only] : only_ones.items()) {
-    const auto found = json.find(key);
-    if (found != json.end() && *found != only)
-      refuse(key, *found, fmt::format("but only {} is built here", only.dump()));
-  }
+  for (const auto& [key, only] : only_ones.items()) reader.require(key, only, only);
   require_buildable(config);
   return config;
 }
 
 void require_buildable(const AutoencoderKlConfig& config) {
-  const auto positive = [](const char* key, int64_t value) {
-    if (value < 1) refuse(key, value, "which is less than 1");
-  };
-  positive("layers_per_block", config.layers);
-  positive("latent_channels", config.latents);
-  positive("in_channels", config.in_channels);
-  positive("out_channels", config.out_channels);
-  positive("norm_num_groups", config.groups);
+  for (const auto& [key, value] :
+       {std::pair{"layers_per_block", config.layers}, {"norm_num_groups", config.groups}}) {
+    if (value < 1) ConfigReader::refuse(key, value, "which is less than 1");
+  }
   const auto fits = [&](int64_t channels) { return channels > 0 && channels % config.groups == 0; };
   if (config.channels.empty() || !std::ranges::all_of(config.channels, fits))
-    refuse("block_out_channels", config.channels,
-           fmt::format("which are not shared out among {} groups", config.groups));
+    ConfigReader::refuse("block_out_channels", config.channels,
+                         fmt::format("which are not shared out among {} groups", config.groups));
 }
 
 }  // namespace sr

@@ -1,52 +1,18 @@
 #include "nets/sd_text_encoder.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "nets/config_reader.h"
 #include "nets/fill_module.h"
+#include "nets/layers.h"
 
 namespace sr {
 namespace {
 
-using Json = nlohmann::json;
-
-// --- configuration ---------------------------------------------------------------------------------
-
-const Json& entry(const Json& json, const char* key) {
-  const auto found = json.find(key);
-  if (found == json.end()) throw Error(fmt::format("the text encoder's configuration lacks {}", key));
-  return *found;
-}
-
-int64_t count(const Json& json, const char* key) {
-  const Json& value = entry(json, key);
-  if (!value.is_number_integer() || value <= 0) {
-    throw Error(
-        fmt::format("the text encoder's {} must be a positive whole number, not {}", key, value.dump()));
-  }
-  return value;
-}
-
-double epsilon(const Json& json, const char* key) {
-  const Json& value = entry(json, key);
-  if (!value.is_number() || value <= 0)
-    throw Error(fmt::format("the text encoder's {} must be a positive number, not {}", key, value.dump()));
-  return value;
-}
-
-Gelu activation(const Json& json, const char* key) {
-  const Json& value = entry(json, key);
-  if (value == "gelu") return Gelu::exact;
-  if (value == "quick_gelu") return Gelu::quick;
-  throw Error(fmt::format("the text encoder's {} must be gelu or quick_gelu, not {}", key, value.dump()));
-}
-
-// --- layers ----------------------------------------------------------------------------------------
-
 /// Adds a child that has nothing but the parameter `weight`.
 Tensor register_table(torch::nn::Module& parent, const std::string& name, int64_t rows, int64_t features) {
-  const auto table = parent.register_module(name, std::make_shared<torch::nn::Module>(name));
+  const auto table = register_container(parent, name);
   return table->register_parameter("weight", torch::zeros({rows, features}));
 }
 
@@ -97,33 +63,31 @@ class SdTextLayer : public torch::nn::Module {
   std::shared_ptr<LayerNorm> norm2_;
 };
 
-SdTextConfig sd_text_config(const Json& json) {
-  const SdTextConfig config{.vocabulary = count(json, "vocab_size"),
-                            .positions = count(json, "max_position_embeddings"),
-                            .features = count(json, "hidden_size"),
-                            .mlp_features = count(json, "intermediate_size"),
-                            .layers = count(json, "num_hidden_layers"),
-                            .heads = count(json, "num_attention_heads"),
-                            .gelu = activation(json, "hidden_act"),
-                            .norm_epsilon = epsilon(json, "layer_norm_eps")};
-  if (config.features % config.heads != 0) {
-    throw Error(fmt::format("the text encoder's num_attention_heads ({}) must divide hidden_size ({})",
-                            config.heads, config.features));
-  }
+SdTextConfig sd_text_config(const nlohmann::json& json) {
+  ConfigReader reader(json);
+  const SdTextConfig config{
+      .vocabulary = reader.count("vocab_size"),
+      .positions = reader.count("max_position_embeddings"),
+      .features = reader.count("hidden_size"),
+      .mlp_features = reader.count("intermediate_size"),
+      .layers = reader.count("num_hidden_layers"),
+      .heads = reader.count("num_attention_heads"),
+      .gelu = reader.one_of<Gelu>("hidden_act", {{"gelu", Gelu::exact}, {"quick_gelu", Gelu::quick}}),
+      .norm_epsilon = reader.number("layer_norm_eps", 1e-15, 1)};
+  if (config.features % config.heads != 0)
+    ConfigReader::refuse("num_attention_heads", config.heads,
+                         fmt::format("which does not divide hidden_size = {}", config.features));
   return config;
 }
 
 SdTextEncoder::SdTextEncoder(const SdTextConfig& config)
     : torch::nn::Module("the text encoder"), config_(config) {
-  const auto container = [](torch::nn::Module& parent, const char* name) {
-    return parent.register_module(name, std::make_shared<torch::nn::Module>(name));
-  };
-  const auto model = container(*this, "text_model");
-  const auto embeddings = container(*model, "embeddings");
+  const auto model = register_container(*this, "text_model");
+  const auto embeddings = register_container(*model, "embeddings");
   token_embedding_ = register_table(*embeddings, "token_embedding", config.vocabulary, config.features);
   position_embedding_ = register_table(*embeddings, "position_embedding", config.positions, config.features);
   for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(std::make_shared<SdTextLayer>(config));
-  register_list(*container(*model, "encoder"), "layers", layers_);
+  register_list(*register_container(*model, "encoder"), "layers", layers_);
   final_norm_ = model->register_module("final_layer_norm",
                                        std::make_shared<LayerNorm>(config.features, config.norm_epsilon));
 }

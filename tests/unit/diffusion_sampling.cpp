@@ -90,7 +90,7 @@ TEST_CASE("a scheduler's settings that aren't known here are named") {
     return error_of([&] { ddpm_config(stored_config(key, value)); });
   };
   CHECK(complaint("beta_schedule", "linear") ==
-        "'beta_schedule' of the scheduler's configuration can't be \"linear\"");
+        "beta_schedule = \"linear\", but only \"scaled_linear\" is built here");
   for (const auto& [key, value] :
        std::vector<std::pair<std::string, nlohmann::json>>{{"trained_betas", {0.1, 0.2}},
                                                            {"variance_type", "learned"},
@@ -105,11 +105,11 @@ TEST_CASE("a scheduler's settings that aren't known here are named") {
                                                            {"steps_offset", 0.5},
                                                            {"beta_start", 0},
                                                            {"beta_end", 1}}) {
-    CHECK(contains(complaint(key, value), "'" + key + "'"));
+    CHECK(complaint(key, value).starts_with(key + " = "));
   }
   nlohmann::json unsaid = stored_config();
   unsaid.erase("clip_sample");  // diffusers clips where nothing is said
-  CHECK(contains(error_of([&] { ddpm_config(unsaid); }), "'clip_sample'"));
+  CHECK(error_of([&] { ddpm_config(unsaid); }) == "clip_sample = true, but only false is built here");
   CHECK(contains(error_of([] { ddpm_config(nlohmann::json::array()); }), "no JSON object"));
 }
 

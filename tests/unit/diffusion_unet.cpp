@@ -144,18 +144,18 @@ TEST_CASE("diffusion U-Net: a configuration that is not built here names its key
     }
     return "none";
   };
-  const std::string begin = "the configuration's ";
-  CHECK(complaint("act_fn", "gelu") == begin + "act_fn = \"gelu\" is not built here");
-  CHECK(complaint("upcast_attention", true) == begin + "upcast_attention = true is not built here");
-  CHECK(complaint("num_attention_heads", 8) == begin + "num_attention_heads = 8 is not built here");
-  CHECK(complaint("from_the_future", 1) == begin + "from_the_future = 1 is not built here");
-  CHECK(complaint("norm_num_groups", nullptr) == begin + "norm_num_groups = null cannot be read");
-  CHECK(complaint("attention_head_dim", {5, 10}) == begin + "attention_head_dim has 2 values for 4 levels");
+  CHECK(complaint("act_fn", "gelu") == "act_fn = \"gelu\", which is not built here");
+  CHECK(complaint("upcast_attention", true) == "upcast_attention = true, which is not built here");
+  CHECK(complaint("num_attention_heads", 8) == "num_attention_heads = 8, which is not built here");
+  CHECK(complaint("from_the_future", 1) == "from_the_future = 1, which is not built here");
+  CHECK(complaint("norm_num_groups", nullptr) == "norm_num_groups = null, which cannot be read");
+  CHECK(complaint("attention_head_dim", {5, 10}) ==
+        "attention_head_dim = [5,10], which are 2 values for 4 levels");
   CHECK(complaint("_class_name", "ControlNetModel") ==
-        begin + "_class_name = \"ControlNetModel\" is not UNet2DConditionModel");
+        "_class_name = \"ControlNetModel\", but only \"UNet2DConditionModel\" is built here");
   CHECK(complaint("up_block_types", {"UpBlock2D", "UpBlock2D", "UpBlock2D", "AttnUpBlock2D"}) ==
-        begin + "up_block_types = \"AttnUpBlock2D\" is not built here");
-  CHECK(complaint("attention_head_dim", 7) == "the configuration shares 320 channels among 7");
+        "up_block_types = \"AttnUpBlock2D\", which is not built here");
+  CHECK(complaint("attention_head_dim", 7) == "320 channels are not shared out among 7");
 }
 
 TEST_CASE("diffusion U-Net: conditions of one item serve a batch") {

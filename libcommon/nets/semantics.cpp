@@ -5,19 +5,12 @@
 
 #include "core/error.h"
 #include "nets/clip.h"
+#include "nets/feature_net.h"
 #include "nets/fill_module.h"
 #include "nets/keys.h"
 
 namespace sr {
 namespace {
-
-/// Images in [0,1] by the mean and deviation of ImageNet.
-Tensor imagenet_normalised(const Tensor& images) {
-  const auto options = images.options().requires_grad(false);
-  const Tensor mean = torch::tensor({0.485F, 0.456F, 0.406F}, options).view({1, 3, 1, 1});
-  const Tensor deviation = torch::tensor({0.229F, 0.224F, 0.225F}, options).view({1, 3, 1, 1});
-  return (images - mean) / deviation;
-}
 
 constexpr int layers = 4;
 
@@ -72,7 +65,7 @@ int64_t ClipSemantics::channels() const {
 
 Tensor ClipSemantics::forward(const Tensor& images) const {
   check(images);
-  return tower_->features(clip_normalised(images), static_cast<size_t>(level())).back();
+  return tower_->features(normalised(images, clip_normalisation), static_cast<size_t>(level())).back();
 }
 
 ResNetSemantics::ResNetSemantics(std::shared_ptr<ResNet> network, int level, int64_t width)
@@ -84,7 +77,7 @@ int64_t ResNetSemantics::channels() const { return 2 * width_ << level(); }
 
 Tensor ResNetSemantics::forward(const Tensor& images) const {
   check(images);
-  return network_->features(imagenet_normalised(images), static_cast<size_t>(level())).back();
+  return network_->features(normalised(images, imagenet_normalisation), static_cast<size_t>(level())).back();
 }
 
 std::shared_ptr<SemanticExtractor> make_semantics(const SemanticsConfig& config,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/feature_net.h"
 #include "quality/image_check.h"
 
 namespace sr {
@@ -21,7 +22,8 @@ std::vector<Tensor> ClipFeatures::features(const Tensor& image, const char* meas
     throw Error(fmt::format("{} needs {} pixels on the shorter side, not {}x{}", measure,
                             ModifiedResNet::least_side, image.size(3), image.size(2)));
   }
-  return tower_->features(clip_normalised(image).contiguous(at::MemoryFormat::ChannelsLast), levels);
+  return tower_->features(normalised(image, clip_normalisation).contiguous(at::MemoryFormat::ChannelsLast),
+                          levels);
 }
 
 ClipImage ClipFeatures::operator()(const Tensor& image, const char* measure) const {

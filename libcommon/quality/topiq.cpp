@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "nets/feature_net.h"
 #include "quality/image_check.h"
 #include "quality/opinion.h"
 
@@ -20,15 +21,11 @@ Tensor resized(const Tensor& images, int64_t side) {
   return at::_upsample_bilinear2d_aa(images, {scaled(height), scaled(width)}, /*align_corners=*/false);
 }
 
-Tensor per_channel(std::initializer_list<double> values, const Tensor& like) {
-  return at::tensor(at::ArrayRef<double>(values), like.options()).view({1, 3, 1, 1});
-}
-
 }  // namespace
 
 Tensor Topiq::input(const Tensor& images) const {
   const Tensor sized = network_.config().classes > 1 ? resized(images, aesthetic_side) : images;
-  return (sized - per_channel({0.485, 0.456, 0.406}, sized)) / per_channel({0.229, 0.224, 0.225}, sized);
+  return normalised(sized, imagenet_normalisation);
 }
 
 double Topiq::operator()(const Tensor& image) const {

@@ -5,6 +5,7 @@
 #include <torch/nn/module.h>
 
 #include "clip_testing.h"
+#include "nets/feature_net.h"
 #include "training/clipiqa_loss.h"
 #include "training/feat_d_loss.h"
 #include "training/frozen_clip.h"
@@ -241,7 +242,7 @@ TEST_CASE("frozen CLIP: batches, and gradients with respect to the images") {
   const Tensor batch = images(40, 48, 2);
   const auto tower = std::dynamic_pointer_cast<ModifiedResNet>(sfd.clip.visual);
   const Tensor plain = batch.clone().requires_grad_();
-  tower->pooled(tower->features(clip_normalised(plain)).back(), ModifiedResNet::Position::none)
+  tower->pooled(tower->features(normalised(plain, clip_normalisation)).back(), ModifiedResNet::Position::none)
       .square()
       .sum()
       .backward();

@@ -12,15 +12,6 @@ namespace {
 
 constexpr int64_t expansion = 4;
 
-ClipConv register_pair(torch::nn::Module& parent, const std::string& conv, const std::string& norm,
-                       int64_t in, int64_t out, int64_t kernel, int64_t stride = 1) {
-  const ConvOptions options{
-      .kernel = kernel, .stride = stride, .padding = kernel / 2, .groups = 1, .bias = false};
-  return {{parent.register_module(conv, std::make_shared<Conv2d>(in, out, options)),
-           parent.register_module(norm, std::make_shared<BatchNorm>(out))},
-          nullptr};
-}
-
 Tensor pooled_by(const Tensor& x, int64_t stride) {
   return stride == 1 ? x : at::avg_pool2d(x, {stride, stride});
 }
@@ -44,13 +35,13 @@ void ClipConv::fold() {
 
 ClipBottleneck::ClipBottleneck(int64_t in, int64_t planes, int64_t stride)
     : stride_(stride),
-      reduce_(register_pair(*this, "conv1", "bn1", in, planes, 1)),
-      conv_(register_pair(*this, "conv2", "bn2", planes, planes, 3)),
-      expand_(register_pair(*this, "conv3", "bn3", planes, expansion * planes, 1)) {
+      reduce_(register_normed_conv(*this, "conv1", "bn1", in, planes, 1)),
+      conv_(register_normed_conv(*this, "conv2", "bn2", planes, planes, 3)),
+      expand_(register_normed_conv(*this, "conv3", "bn3", planes, expansion * planes, 1)) {
   if (stride == 1 && in == expansion * planes) return;
   // Officially a Sequential whose pooling is called `-1`.
   auto& downsample = *register_container(*this, "downsample");
-  shortcut_ = register_pair(downsample, "0", "1", in, expansion * planes, 1);
+  shortcut_ = register_normed_conv(downsample, "0", "1", in, expansion * planes, 1);
 }
 
 Tensor ClipBottleneck::forward(const Tensor& input) const {
@@ -116,9 +107,9 @@ Tensor ClipAttentionPool::forward(const Tensor& features, Position position) con
 
 ModifiedResNet::ModifiedResNet(const ClipResNetConfig& config) : config_(config) {
   const int64_t width = config.width, half = width / 2;
-  stem_ = {register_pair(*this, "conv1", "bn1", 3, half, 3, 2),
-           register_pair(*this, "conv2", "bn2", half, half, 3),
-           register_pair(*this, "conv3", "bn3", half, width, 3)};
+  stem_ = {register_normed_conv(*this, "conv1", "bn1", 3, half, 3, 2),
+           register_normed_conv(*this, "conv2", "bn2", half, half, 3),
+           register_normed_conv(*this, "conv3", "bn3", half, width, 3)};
   int64_t in = width;
   for (size_t level = 0; level < config.layers.size(); ++level) {
     auto& blocks = layers_.emplace_back();

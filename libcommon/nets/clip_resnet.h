@@ -31,6 +31,9 @@ struct ClipResNetConfig {
 
 /// A convolution, its normalisation, and a ReLU where one follows.
 struct ClipConv {
+  ClipConv() = default;
+  ClipConv(NormedConv plain) : pair(std::move(plain)) {}  // NOLINT: it is one, perhaps a faster one
+
   NormedConv pair;
   std::shared_ptr<const WinogradConv> fast;  ///< null: not folded, or not for such a layer
 

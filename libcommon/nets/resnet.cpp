@@ -9,15 +9,15 @@ namespace {
 
 constexpr int64_t expansion = 4;
 
-NormedConv register_pair(torch::nn::Module& parent, const std::string& conv, const std::string& norm,
-                         int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+}  // namespace
+
+NormedConv register_normed_conv(torch::nn::Module& parent, const std::string& conv, const std::string& norm,
+                                int64_t in, int64_t out, int64_t kernel, int64_t stride) {
   const ConvOptions options{
       .kernel = kernel, .stride = stride, .padding = kernel / 2, .groups = 1, .bias = false};
   return {parent.register_module(conv, std::make_shared<Conv2d>(in, out, options)),
           parent.register_module(norm, std::make_shared<BatchNorm>(out))};
 }
-
-}  // namespace
 
 Tensor NormedConv::forward(const Tensor& input) const {
   const Tensor x = convolve(*conv, input);
@@ -35,12 +35,12 @@ void NormedConv::fold() {
 }
 
 ResNetBottleneck::ResNetBottleneck(int64_t in, int64_t width, int64_t stride, bool project)
-    : reduce_(register_pair(*this, "conv1", "bn1", in, width, 1, 1)),
-      conv_(register_pair(*this, "conv2", "bn2", width, width, 3, stride)),
-      expand_(register_pair(*this, "conv3", "bn3", width, expansion * width, 1, 1)) {
+    : reduce_(register_normed_conv(*this, "conv1", "bn1", in, width, 1, 1)),
+      conv_(register_normed_conv(*this, "conv2", "bn2", width, width, 3, stride)),
+      expand_(register_normed_conv(*this, "conv3", "bn3", width, expansion * width, 1, 1)) {
   if (!project) return;
   auto& downsample = *register_container(*this, "downsample");
-  shortcut_ = register_pair(downsample, "0", "1", in, expansion * width, 1, stride);
+  shortcut_ = register_normed_conv(downsample, "0", "1", in, expansion * width, 1, stride);
 }
 
 Tensor ResNetBottleneck::forward(const Tensor& input) const {
@@ -54,7 +54,7 @@ void ResNetBottleneck::fold() {
 }
 
 ResNet::ResNet(const std::vector<int64_t>& depths, int64_t width)
-    : stem_(register_pair(*this, "conv1", "bn1", 3, width, 7, 2)) {
+    : stem_(register_normed_conv(*this, "conv1", "bn1", 3, width, 7, 2)) {
   int64_t in = width;
   for (size_t level = 0; level < depths.size(); ++level) {
     const int64_t out = expansion * width << level;

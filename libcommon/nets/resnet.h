@@ -9,6 +9,8 @@
 
 #include <array>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "nets/batch_norm.h"
@@ -25,6 +27,10 @@ struct NormedConv {
   /// Lets the convolution do the normalisation as well: its weights are scaled, and it gets a bias.
   void fold();
 };
+
+/// Registers both at `parent` by their names; the padding keeps sides, but for the stride.
+NormedConv register_normed_conv(torch::nn::Module& parent, const std::string& conv, const std::string& norm,
+                                int64_t in, int64_t out, int64_t kernel, int64_t stride = 1);
 
 class ResNetBottleneck : public torch::nn::Module {
  public:

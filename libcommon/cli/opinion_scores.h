@@ -6,10 +6,9 @@
 //   points), fields in quotes or not, a header line with a column of names (image_name, image, name, file
 //   ...; else the first) and one called MOS. No line is a comment: pictures' names may begin with #.
 // - Two columns without a header: name, score.
-// - LIVE In the Wild: AllMOS_release.mat (1 x 1169) beside AllImages_release.mat (a cell array of 1169
-// names),
-//   or the folder of both, or the one above it (Data/). Its first seven are training pictures, t1.bmp ..., in
-//   Images/trainingImages; most papers leave them out, and so does who scores Images/ alone.
+// - LIVE In the Wild: AllMOS_release.mat (1 x 1169) beside AllImages_release.mat (a cell array of
+//   1169 names), or the folder of both, or the one above it (Data/). Its first seven are training pictures,
+//   t1.bmp ..., in Images/trainingImages; most papers leave them out, and so does who scores Images/ alone.
 // - PIPAL: Train_Label, a folder of A0001.txt ..., lines "A0001_00_00.bmp,1425.71"; or one such file. A name
 //   is A<reference>_<class>_<variant> (HaomingCai/PIPAL-dataset issue 13). The classes are not named in the
 //   release; their numbers of variants (12, 16, 10, 24, 13, 14, 27) are those of arXiv:2011.15002 table 10:
@@ -21,10 +20,7 @@
 //   by column from a table with a row for each of the 180 source, scale and blur settings and a column for
 //   each method. Names come from a list, which then decides.
 
-#include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/log.h"
@@ -51,28 +47,5 @@ struct Opinions {
 
 /// Reads any of these. Throws UsageError that names the file, and the line where one is bad.
 Opinions read_opinions(const std::string& path, const OpinionOptions& options, Log& log);
-
-/// A line of a table, without its end.
-struct TextLine {
-  std::size_t number = 0;  ///< from 1 on
-  std::string text;
-};
-
-/// All that are not blank; a byte order mark is passed over.
-std::vector<TextLine> lines_of(const std::string& text);
-
-/// What parts the fields of a table that begins with these lines: a tab, ';' (where that leaves a number in
-/// one of the first two), ',' or a blank, whichever the first line has.
-char separator_of(std::span<const TextLine> lines);
-
-/// A line's fields; those between commas and semicolons may be quoted, and between semicolons numbers have
-/// their decimal comma made a point. Throws UsageError where a quoted field doesn't end in its line.
-std::vector<std::string> fields_of(const TextLine& line, char separator, const std::string& file);
-
-/// The whole text as a number, inf and nan included; blanks around it don't count.
-std::optional<double> parse_real(std::string_view text);
-
-/// Equal letters, capitals or not.
-bool same_word(std::string_view a, std::string_view b);
 
 }  // namespace sr

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "cli/inputs.h"
-#include "cli/opinion_scores.h"
+#include "cli/text_table.h"
 
 namespace sr {
 namespace {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/inputs.h"
-#include "cli/opinion_scores.h"
+#include "cli/text_table.h"
 #include "core/records.h"
 
 namespace sr {
@@ -16,13 +16,6 @@ using Json = nlohmann::json;
 using Fields = std::vector<std::string>;
 
 constexpr size_t kListFields = 2, kFewestScoreFields = 3, kMostScoreFields = 4;
-
-std::string trimmed(const std::string& text) {
-  constexpr auto* blanks = " \t\r";
-  const auto begin = text.find_first_not_of(blanks);
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
 
 /// Gathers the rows of each picture.
 class Gathered {
@@ -85,7 +78,8 @@ void add_text(Gathered& gathered, const TextLine& line, const std::string& where
   if (fields.size() >= kFewestScoreFields) return gathered.add(fields[0], scored_guess(fields, where));
   gathered.of(fields[0]);
   if (fields.size() < kListFields) return;
-  for (const auto& tag : split(fields[1], ',')) gathered.add(fields[0], {trimmed(tag), true, std::nullopt});
+  for (const auto& tag : split(fields[1], ','))
+    gathered.add(fields[0], {std::string(trimmed(tag)), true, std::nullopt});
 }
 
 /// Throws what nlohmann-json throws.

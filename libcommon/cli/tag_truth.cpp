@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "cli/inputs.h"
-#include "cli/opinion_scores.h"
 #include "cli/tag_file.h"
+#include "cli/text_table.h"
 #include "core/records.h"
 
 namespace sr {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <fmt/format.h>
 
-#include "cli/opinion_scores.h"
 #include "cli/options.h"
 #include "cli/score_file.h"
+#include "cli/text_table.h"
 #include "core/files.h"
 #include "core/records.h"
 #include "core/signals.h"

@@ -101,7 +101,10 @@ std::string bash_function(const std::string& function, const std::vector<OptionR
   return fmt::format(
       "{0}() {{\n"
       "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}\n"
-      "  COMPREPLY=()\n{1}"
+      "  COMPREPLY=()\n"
+      "  [[ \" ${{COMP_WORDS[*]:0:COMP_CWORD}} \" != *' -- '* ]] || {{ compopt -o default; return; }}\n"
+      "  if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; "
+      "fi\n{1}"
       "  case $prev in\n{2}  esac\n"
       "  if [[ $cur == -* ]]; then\n"
       "    COMPREPLY=($(compgen -W '{3}' -- \"$cur\"))\n"
@@ -131,28 +134,41 @@ std::string bash_script(const ProgramInfo& info, const std::vector<OptionRow>& o
          fmt::format("complete -F {} {}\n", function, info.name);
 }
 
+std::string zsh_files(const OptionRow& option) {
+  const auto& extensions = option.offer.extensions;
+  if (extensions.empty()) return takes_folders_only(option) ? "_files -/" : "_files";
+  // parentheses around one alone would be qualifiers
+  if (extensions.size() == 1) return fmt::format("_files -g \"*.{}\"", extensions.front());
+  return fmt::format("_files -g \"*.({})\"", joined(extensions, "|"));
+}
+
+/// What zsh does for the option's value.
+std::string zsh_action(const OptionRow& option) {
+  const auto words = joined(words_of(option), " ");
+  if (option.offer.several) return fmt::format("{{_values -s , name {}}}", words);
+  if (words.empty()) return zsh_files(option);
+  if (!takes_files(option) && !takes_folders_only(option)) return fmt::format("({})", words);
+  return fmt::format("{{_alternative \"names:name:({})\" \"files:file:{}\"}}", words,
+                     replaced(zsh_files(option), "\"", "\\\""));
+}
+
+/// A field of an option's description, which are parted by colons.
+std::string zsh_field(const std::string& text) { return replaced(text, ":", "\\:"); }
+
 std::string zsh_value(const OptionRow& option) {
   if (option.value.empty()) return "";
-  const auto label = replaced(option.value, ":", "\\:");
-  const auto words = joined(words_of(option), " ");
-  if (option.offer.several) return fmt::format(":{}:{{_values -s , name {}}}", label, words);
-  std::string files = takes_folders_only(option) ? "_files -/" : "_files";
-  if (const auto& extensions = option.offer.extensions; !extensions.empty())
-    files += fmt::format(" -g \"*.({})\"", joined(extensions, "|"));
-  if (words.empty()) return fmt::format(":{}:{}", label, files);
-  if (!takes_files(option) && !takes_folders_only(option)) return fmt::format(":{}:({})", label, words);
-  return fmt::format(":{}:{{_alternative \"names:name:({})\" \"files:file:{}\"}}", label, words,
-                     replaced(files, "\"", "\\\""));
+  return fmt::format(":{}:{}", zsh_field(option.value), zsh_field(zsh_action(option)));
 }
 
 std::string zsh_lines(const OptionRow& option) {
   auto text = replaced(option.description, "'", "'\\''");
-  text = replaced(replaced(replaced(text, "[", "\\["), "]", "\\]"), ":", "\\:");
+  text = zsh_field(replaced(replaced(text, "[", "\\["), "]", "\\]"));
   const auto names = dashed_names(option);
   const auto exclude = names.size() > 1 ? fmt::format("({})", joined(names, " ")) : "";
   std::string lines;
   for (const auto& name : names) {
-    lines += fmt::format("  '{}{}[{}]{}' \\\n", exclude, name, text, zsh_value(option));
+    const auto equals = !option.value.empty() && name.starts_with("--") ? "=" : "";  // --name=value goes too
+    lines += fmt::format("  '{}{}{}[{}]{}' \\\n", exclude, name, equals, text, zsh_value(option));
   }
   return lines;
 }

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -16,6 +17,10 @@ SUBCOMMANDS = [("sr-metrics", "study"), ("sr-metrics", "votes"), ("sr-iqa", "cor
                ("sr-iqa", "features"), ("sr-iqa", "tsne"), ("sr-tag", "eval"), ("sr-train", "psnr"),
                ("sr-train", "gan"), ("sr-train", "dape"), ("sr-train", "seesr")]
 SAMPLES = ROOT / "share/samples"
+
+
+def needs(tool):
+    return unittest.skipUnless(shutil.which(tool), f"needs {tool}: apt-get install {tool}")
 
 
 def run(*command, **options):

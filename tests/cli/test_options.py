@@ -1,9 +1,18 @@
 """Help, versions, usage errors, man pages and completions of every program."""
 
+import pathlib
+import re
+import shlex
 import subprocess
+import tempfile
 import unittest
 
-from harness import PROGRAMS, ROOT, SUBCOMMANDS, Case, run
+from harness import PROGRAMS, ROOT, SUBCOMMANDS, Case, needs, run
+
+
+def value_of(word):
+    """Without the option that shells repeat before it: --model=."""
+    return re.sub("^--[a-z-]+=", "", word)
 
 
 class Options(Case):
@@ -111,6 +120,8 @@ class Completions(Case):
     OFFERED = {
         "sr-upscale -m realesr-g": MODELS,
         "sr-upscale --model bic": ["bicubic"],
+        "sr-upscale --model=realesr-g": MODELS,
+        "sr-upscale --depth=": ["auto", "8", "16", "float"],
         "sr-upscale --format av": ["avif"],
         "sr-upscale --shard s": ["slurm"],
         "sr-degrade -m b": ["bicubic", "bsrgan"],
@@ -122,9 +133,13 @@ class Completions(Case):
         "sr-iqa -m niqe,clip": ["niqe,clipiqa", "niqe,clipiqa-five"],
         "sr-metrics --metrics psnr,fi": ["psnr,fid"],
     }
+    FILES = {"sr-upscale -m ": ["a file.pth", "b.safetensors"], "sr-train psnr --config ": ["d.toml"],
+             "sr-upscale --config ": ["d.toml"], "sr-iqa --report ": ["e.html"]}
 
     def bash(self, line):
-        words = line.split(" ")
+        words = [word for word in re.split(" |(=)", line) if word is not None]  # as bash parts a line
+        if words[-2:] == ["=", ""]:
+            words.pop()
         program = words[0]
         quoted = " ".join(f"'{word}'" for word in words)
         script = (f"source {ROOT}/completions/bash/{program}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; "
@@ -136,19 +151,32 @@ class Completions(Case):
         script = f"source {ROOT}/completions/fish/{line.split()[0]}.fish; complete -C '{line}'"
         result = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, check=True,
                                 cwd=self.dir)
-        return [line.split("\t")[0] for line in result.stdout.splitlines()]
+        return [value_of(line.split("\t")[0]) for line in result.stdout.splitlines()]
 
-    def zsh(self, program, option, *command):
-        """What zsh's own functions are asked for as the option's value."""
-        script = (
-            'offer() { print -rl -- "$@"; }; _values() { offer "${@:4}"; }; _files() { offer "files${*:+ }$*"; };'
-            '_alternative() { for one; do ask "${one#*:*:}"; done; };'
-            'ask() { local action=$1; case $action in ("{"*) eval "${${action#\\{}%\\}}" ;; ("("*) eval "offer $action[2,-2]" ;;'
-            '  (*) eval "$action" ;; esac; };'
-            f'_arguments() {{ for one; do if [[ $one == *{option}"["* ]]; then ask "${{${{one##*\\]:}}#*:}}"; fi; done; }};'
-            f"words=({program} {' '.join(command)} {option} ''); CURRENT=$#words; source {ROOT}/completions/zsh/_{program}")
-        result = subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True, cwd=self.dir)
-        return result.stdout.splitlines()
+    # In a terminal: each line in turn is completed with all that fits, and what it is then is written down.
+    ZSH = """exec 2>{0}/errors; fpath=({1}/completions/zsh $fpath); autoload -Uz compinit; compinit -D -u
+        insert_all() {{ compstate[insert]=all; compstate[list]=; }}
+        zle-line-init() {{
+          for BUFFER in "${{(@f)$(<{0}/lines)}}"; do
+            CURSOR=$#BUFFER; comppostfuncs=(insert_all); zle complete-word; print -r -- $BUFFER >>{0}/completed
+          done
+          exit
+        }}
+        zle -N zle-line-init
+    """
+
+    def zsh(self, *lines):
+        """What zsh offers for the last word of each."""
+        with tempfile.TemporaryDirectory() as name:
+            state = pathlib.Path(name)
+            (state / "setup").write_text(self.ZSH.format(state, ROOT))
+            (state / "lines").write_text("\n".join(lines))
+            subprocess.run(["script", "-qec", "zsh -f -i", "/dev/null"], input=f" . {state}/setup\n".encode(), cwd=self.dir,
+                           stdout=subprocess.DEVNULL, timeout=120, check=False)
+            self.assertEqual((state / "errors").read_text(), "")
+            completed = (state / "completed").read_text().splitlines()
+        return [[value_of(word).rstrip(",") for word in shlex.split(done)[line.count(" "):]]
+                for line, done in zip(lines, completed, strict=True)]
 
     def test_bash_offers_names(self):
         for line, names in self.OFFERED.items():
@@ -158,31 +186,36 @@ class Completions(Case):
         for line, names in self.OFFERED.items():
             self.assertEqual(sorted(self.fish(line)), sorted(names), line)
 
+    @needs("zsh")
     def test_zsh_offers_names(self):
-        for *words, option, names in [
-            ("sr-upscale", "--model", self.MODELS + ["bicubic", "files -g *.(pth|pt|safetensors)"]),
-            ("sr-upscale", "--format", ["png", "avif"]), ("sr-degrade", "-m", ["bicubic", "bsrgan", "files -g *.(toml)"]),
-            ("sr-train", "gan", "--config", ["sed-p", "files -g *.(toml)"]), ("sr-iqa", "-m", ["niqe", "clipiqa"]),
-            ("sr-metrics", "--report", ["files -g *.(html)"]), ("sr-diffuse", "--sd", ["sd-turbo", "files -/"]),
-        ]:
-            offered = self.zsh(words[0], option, *words[1:])
-            self.assertLessEqual(set(names), set(offered), words)
-        self.assertNotIn("srvgg", self.zsh("sr-train", "--config", "gan"))
-        self.assertEqual(self.zsh("sr-upscale", "--files-from"), ["files"])
+        for line, names, offered in zip(self.OFFERED, self.OFFERED.values(), self.zsh(*self.OFFERED), strict=True):
+            self.assertEqual(sorted(offered), sorted(names), line)
+
+    def test_bash_offers_no_options_after_two_dashes(self):
+        self.assertEqual(self.bash("sr-upscale -- -"), [""])
 
     def test_files_are_of_the_right_types(self):
-        for name in ["a file.pth", "b.safetensors", "c.txt", "d.toml", "e.html"]:
-            (self.dir / name).touch()
-        (self.dir / "folder").mkdir()
-        files = {"sr-upscale -m ": ["a file.pth", "b.safetensors"], "sr-train psnr --config ": ["d.toml"],
-                 "sr-upscale --config ": ["d.toml"], "sr-iqa --report ": ["e.html"]}
-        for line, right in files.items():
+        self.make_files()
+        for line, right in self.FILES.items():
             offered = self.bash(line)
-            self.assertEqual([name for name in offered if name in set(self.names())], sorted(right), line)
+            self.assertEqual([name for name in offered if name in set(self.names())], right, line)
             self.assertIn("folder", offered)
         # fish lists what fits before the rest
         first = [name for name in self.fish("sr-iqa --report ") if name.strip("'") in self.names()][0]
         self.assertEqual(first, "e.html")
+
+    @needs("zsh")
+    def test_zsh_offers_files_of_the_right_types(self):
+        self.make_files()
+        files = {**self.FILES, "sr-upscale --files-from ": self.names(), "sr-diffuse --sd ": []}
+        for (line, right), offered in zip(files.items(), self.zsh(*files), strict=True):
+            self.assertEqual([name for name in offered if name in set(self.names())], right, line)
+            self.assertIn("folder", [name.rstrip("/") for name in offered])
+
+    def make_files(self):
+        for name in ["a file.pth", "b.safetensors", "c.txt", "d.toml", "e.html"]:
+            (self.dir / name).touch()
+        (self.dir / "folder").mkdir()
 
     def names(self):
         return sorted(path.name for path in self.dir.iterdir() if path.is_file())

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, ROOT, Case, run, tree
+from harness import BIN, ROOT, Case, needs, run, tree
 
 RECIPES = ROOT / "share/recipes"
 ARRAY = {"ID": "SLURM_ARRAY_TASK_ID", "MIN": "SLURM_ARRAY_TASK_MIN", "MAX": "SLURM_ARRAY_TASK_MAX",
@@ -20,10 +20,6 @@ def environment(**slurm):
     """Slurm's variables by short names, and the programs on the PATH."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
     return {**clean, "PATH": f"{BIN}:{clean['PATH']}", **{ARRAY[name]: str(value) for name, value in slurm.items()}}
-
-
-def needs(tool):
-    return unittest.skipUnless(shutil.which(tool), f"needs {tool}: apt-get install {tool}")
 
 
 class Scale(Case):

@@ -70,12 +70,8 @@ void check_places(const DegradeConfig& config, const Inputs& inputs) {
   for (const auto* tree : {"gt", "lr", "sr_bicubic"}) {
     if (config.pairs.empty()) break;
     const auto folder = fs::path(config.pairs) / tree;
-    boost::system::error_code error;
-    if (std::string_view(tree) != "sr_bicubic") fs::create_directories(folder, error);
-    if (error || (path_exists(folder) && !is_folder(folder))) {
-      throw UsageError(
-          fmt::format("{}: {}", printable(folder.string()), error ? error.message() : "Not a folder"));
-    }
+    const bool needed = std::string_view(tree) != "sr_bicubic" || path_exists(folder);
+    if (needed) needed_to_start([&] { make_folders(folder); });
     trees.push_back(fs::weakly_canonical(folder));
   }
   const auto record =
@@ -223,7 +219,7 @@ class Degrader {
 
   void write(const Tensor& image, const Job& job, const char* tree, const Picture& picture) const {
     const auto target = in_tree(config_, job, tree);
-    fs::create_directories(target.parent_path());
+    make_folders(target.parent_path());
     encode(*rows_of(image[0]), picture, target, encode_options(job, output_, picture));
   }
 

@@ -67,11 +67,7 @@ void check_places(const std::vector<Task>& tasks) {
 
 void make_latents_folders(const std::vector<Task>& tasks) {
   for (const auto& task : tasks) {
-    for (const auto& file : task.latents) {
-      boost::system::error_code error;
-      fs::create_directories(file.parent_path(), error);
-      if (error) throw UsageError(fmt::format("--save-latents: {}", error.message()));
-    }
+    for (const auto& file : task.latents) needed_to_start([&] { make_folders(file.parent_path()); });
   }
 }
 

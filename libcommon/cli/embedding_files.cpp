@@ -15,12 +15,6 @@ bool names_file(const std::string& output) {
   return fs::path(output).extension() == kExtension && !is_folder(output);
 }
 
-void make_folder(const fs::path& folder) {
-  boost::system::error_code error;
-  if (!folder.empty()) fs::create_directories(folder, error);
-  if (error) throw UsageError(fmt::format("--embeds: {}: {}", printable(folder.string()), error.message()));
-}
-
 void check_distinct(const std::vector<Input>& files, const std::vector<fs::path>& targets) {
   std::map<fs::path, size_t> taken;
   for (size_t i = 0; i < targets.size(); ++i) {
@@ -50,7 +44,7 @@ std::vector<fs::path> embedding_targets(const Inputs& inputs, const std::string&
     for (const auto& input : inputs.files) targets.push_back(embedding_of(input, output));
   }
   check_distinct(inputs.files, targets);
-  for (const auto& target : targets) make_folder(target.parent_path());
+  for (const auto& target : targets) needed_to_start([&] { make_folders(target.parent_path()); });
   return targets;
 }
 

@@ -62,15 +62,6 @@ void check_depths(const std::vector<Job>& jobs, const OutputOptions& options) {
   }
 }
 
-void make_folders(const std::vector<Job>& jobs) {
-  for (const auto& job : jobs) {
-    boost::system::error_code error;
-    const auto folder = job.target.parent_path();
-    if (!folder.empty()) fs::create_directories(folder, error);
-    if (error) throw UsageError(fmt::format("{}: {}", printable(folder.string()), error.message()));
-  }
-}
-
 }  // namespace
 
 void check_targets(const std::vector<Job>& jobs) {
@@ -118,7 +109,7 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
   }
   check_targets(jobs);
   check_depths(jobs, options);
-  make_folders(jobs);
+  for (const auto& job : jobs) needed_to_start([&] { make_folders(job.target.parent_path()); });
   return jobs;
 }
 

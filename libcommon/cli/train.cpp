@@ -8,6 +8,7 @@
 #include "cli/share.h"
 #include "cli/train_seesr.h"
 #include "cli/weights_source.h"
+#include "core/atomic_file.h"
 #include "core/memory.h"
 #include "core/presets.h"
 #include "image/vips.h"
@@ -155,9 +156,25 @@ void write_results(const TrainOptions& options, const Trainer& trainer) {
     write_result(options.result, trainer.result(), type);
   }
   if (options.sfd_result.empty()) return;
-  const auto sfd = trainer.sfd_result();
-  if (sfd.empty()) throw UsageError("--export-sfd: these settings train neither Feat-D nor prompts");
-  write_result(options.sfd_result, sfd, at::kFloat);
+  write_result(options.sfd_result, trainer.sfd_result(), at::kFloat);
+}
+
+/// Tells before the training what could not be written after it.
+void check_places(const TrainOptions& options) {
+  needed_to_start([&] {
+    make_folders(options.run);
+    const AtomicFile writable(fs::path(options.run) / "config.toml");
+    if (trains_seesr(options.kind)) return make_folders(options.result);
+    for (const auto& file : {options.result, options.sfd_result}) {
+      if (file.empty()) continue;
+      const AtomicFile also(file);
+    }
+  });
+}
+
+void check_sfd(const TrainOptions& options, const Trainer& trainer) {
+  if (!options.sfd_result.empty() && trainer.sfd_result().empty())
+    throw UsageError("--export-sfd: these settings train neither Feat-D nor prompts");
 }
 
 // --- runs --------------------------------------------------------------------------------------------------
@@ -176,6 +193,7 @@ struct Session {
     run.folder = options.run;
     run.resume = options.resume;
     run.progress = program.progress();
+    if (writes()) check_places(options);
   }
   bool writes() const { return run.group == nullptr || run.group->rank() == 0; }
 
@@ -223,6 +241,7 @@ void train_generator(Program& program, const TrainOptions& options, const TomlVa
   WeightsSource source(options.weights);
   const auto weights = weights_of(source);
   Trainer trainer(config, session.arithmetic, weights, session.run.group);
+  check_sfd(options, trainer);
   validate_with(
       validation_of(config, weights, session), config.validation,
       [&](const Tensor& lr, const std::string& /*name*/) { return trainer.enhanced(lr); }, session.run);
@@ -260,6 +279,7 @@ void train_seesr(Program& program, const TrainOptions& options, const TomlValue&
   Session session(program, options, config.data);
   std::optional<WeightsSource> source(options.weights);
   config = found(std::move(config), *source);
+  needed_to_start([&] { make_folders(config.cache); });
   auto validation = validation_of(config, weights_of(*source), session);
   SeesrTrainer trainer(config, session.arithmetic, needed_to_start([&] {
                          return load_seesr_parts(config, session.arithmetic, weights_of(*source));

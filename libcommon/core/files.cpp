@@ -61,6 +61,15 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, error);
 }
 
+void make_folders(const fs::path& path) {
+  if (path.empty() || is_folder(path)) return;  // Boost 1.74 can't make "."
+  boost::system::error_code error;
+  fs::create_directories(path, error);
+  if (!error) return;
+  const auto reason = path_exists(path) ? "Not a folder" : error.message();
+  throw Error(fmt::format("{}: {}", printable(path.string()), reason));
+}
+
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::istringstream rest(text);

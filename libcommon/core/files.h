@@ -27,6 +27,10 @@ std::optional<long> parse_number(std::string_view text, long low, long high);
 bool path_exists(const fs::path& path);
 bool is_folder(const fs::path& path);
 
+/// Makes the folder and those above it; does nothing where it is there, or `path` is empty. Throws Error
+/// "PATH: reason".
+void make_folders(const fs::path& path);
+
 /// True where `text` is "-", which stands for standard input or output.
 inline bool is_stream(const fs::path& path) { return path == "-"; }
 

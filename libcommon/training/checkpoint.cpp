@@ -29,7 +29,7 @@ std::vector<std::pair<std::int64_t, fs::path>> checkpoints_of(const fs::path& ru
 
 fs::path write_training_state(const fs::path& run, const TrainingState& state, int keep) {
   const auto folder = run / "checkpoints";
-  fs::create_directories(folder);
+  make_folders(folder);
   const auto file = folder / fmt::format("{:07}{}", state.iteration, kExtension);
   write_safetensors(file, state.tensors,
                     {{"iteration", std::to_string(state.iteration)}, {"settings", state.settings}});

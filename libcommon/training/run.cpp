@@ -89,7 +89,7 @@ class Run {
       log_.note(fmt::format("goes on after iteration {}", done_));
     }
     if (!writes()) return;
-    fs::create_directories(options_.folder);
+    make_folders(options_.folder);
     write_whole(options_.folder / "config.toml", [&](std::ostream& out) { out << settings_; });
     run_log_.emplace(options_.folder, done_);
   }

@@ -161,7 +161,7 @@ void check_widths(const SeesrParts& parts) {
 /// A part's folder; `json` is its configuration.
 void write_part(const fs::path& folder, const Json& json, StateDict tensors) {
   for (auto& [key, tensor] : tensors) tensor = tensor.to(at::kCPU, at::kFloat).contiguous();
-  fs::create_directories(folder);
+  make_folders(folder);
   write_safetensors(folder / "diffusion_pytorch_model.safetensors", tensors, {{"format", "pt"}});
   write_whole(folder / "config.json", [&](std::ostream& out) { out << json.dump(2) << '\n'; });
 }

@@ -33,9 +33,7 @@ Tensor read_tensor(const fs::path& file) {
 
 void write_tensor(const fs::path& file, const Tensor& tensor) {
   const HeldSignals until_it_is_written;
-  boost::system::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error) throw Error(fmt::format("{}: {}", printable(file.parent_path().string()), error.message()));
+  make_folders(file.parent_path());
   write_safetensors(file, {{kName, tensor}});
 }
 

@@ -52,7 +52,7 @@ void add_row(std::vector<SheetCell>& cells, const std::string& name, const Tenso
 }
 
 void write_sample(const Tensor& image, const fs::path& hr, const fs::path& file) {
-  fs::create_directories(file.parent_path());
+  make_folders(file.parent_path());
   encode(*rows_of(image), open_picture(hr), file, {Format::parse("png"), Depth::u8, Metadata::strip});
 }
 

@@ -42,11 +42,6 @@ StateDict clip_weights(const StateDict& checkpoint) {
 
 namespace {
 
-/// Blocks of `prefix` + 0, 1, ...
-int64_t count(const StateDict& weights, const std::string& prefix) {
-  return static_cast<int64_t>(keys::children(weights, prefix).size());
-}
-
 int64_t heads_of(int64_t width, int64_t depth) { return std::max<int64_t>(1, width / depth); }
 
 }  // namespace
@@ -56,7 +51,7 @@ ClipResNetConfig clip_resnet_config(const StateDict& weights) {
   config.layers.clear();
   for (int level = 1; level <= 4; ++level) {
     keys::extent(weights, fmt::format("layer{}.0.conv1.weight", level), 0);  // throws where it is missing
-    config.layers.push_back(count(weights, fmt::format("layer{}.", level)));
+    config.layers.push_back(keys::count(weights, fmt::format("layer{}.", level)));
   }
   config.width = keys::extent(weights, "layer1.0.conv1.weight", 0);
   config.output_dim = keys::extent(weights, "attnpool.c_proj.weight", 0);
@@ -70,7 +65,7 @@ ClipVitConfig clip_vit_config(const StateDict& weights) {
   ClipVitConfig config;
   config.width = keys::extent(weights, "conv1.weight", 0);
   config.patch_size = keys::extent(weights, "conv1.weight", 2);
-  config.layers = count(weights, "transformer.resblocks.");
+  config.layers = keys::count(weights, "transformer.resblocks.");
   config.heads = heads_of(config.width, 64);
   config.output_dim = keys::extent(weights, "proj", 1);
   const int64_t patches = keys::extent(weights, "positional_embedding", 0) - 1;
@@ -85,7 +80,7 @@ ClipTextConfig clip_text_config(const StateDict& weights) {
   config.vocab_size = keys::extent(weights, "token_embedding.weight", 0);
   config.width = keys::extent(weights, "token_embedding.weight", 1);
   config.heads = heads_of(config.width, 64);
-  config.layers = count(weights, "transformer.resblocks.");
+  config.layers = keys::count(weights, "transformer.resblocks.");
   return config;
 }
 

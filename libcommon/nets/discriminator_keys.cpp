@@ -41,7 +41,7 @@ DiscriminatorConfig patchgan_config(const StateDict& weights) {
   const bool spectral = norm == Norm::spectral || norm == Norm::batch_spectral;
   auto config =
       sized(Kind::patchgan, weights, fmt::format("model.child0.0.weight{}", spectral ? "_orig" : ""));
-  config.layers = static_cast<int64_t>(keys::children(weights, "model.child").size()) - 2;
+  config.layers = keys::count(weights, "model.child") - 2;
   config.norm = norm;
   return config;
 }

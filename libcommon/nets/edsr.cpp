@@ -1,6 +1,6 @@
 #include "nets/edsr.h"
 
-#include <numeric>
+#include <algorithm>
 
 #include "nets/keys.h"
 #include "nets/receptive.h"
@@ -73,16 +73,14 @@ NetworkShape EDSR::shape() const {
 }
 
 std::optional<EDSRConfig> detect_edsr(const StateDict& weights) {
-  const auto blocks = keys::children(weights, "body.");
-  if (blocks.empty() || !keys::has(weights, "body.0.conv1.weight") ||
-      !keys::has(weights, "conv_after_body.weight")) {
+  if (!keys::has(weights, "body.0.conv1.weight") || !keys::has(weights, "conv_after_body.weight")) {
     return std::nullopt;
   }
   EDSRConfig config;
   config.features = keys::extent(weights, "conv_first.weight", 0);
   config.in_channels = keys::extent(weights, "conv_first.weight", 1);
   config.out_channels = keys::extent(weights, "conv_last.weight", 0);
-  config.blocks = blocks.back() + 1;
+  config.blocks = keys::count(weights, "body.");
   config.scale = upsampling_scale(weights, config.features);
   config.residual_scale = config.features >= 256 ? 0.1 : 1;
   return config;

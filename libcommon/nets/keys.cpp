@@ -42,6 +42,17 @@ std::vector<int64_t> children(const StateDict& weights, const std::string& prefi
   return {numbers.begin(), numbers.end()};
 }
 
+int64_t count(const StateDict& weights, const std::string& prefix, int64_t step) {
+  int64_t found = 0;
+  for (const int64_t number : children(weights, prefix)) {
+    const int64_t wanted = found * step;
+    if (number != wanted)
+      throw Error(fmt::format("the weights have '{0}{1}' but not '{0}{2}'", prefix, number, wanted));
+    ++found;
+  }
+  return found;
+}
+
 int64_t extent(const StateDict& weights, const std::string& key, int64_t axis) {
   const auto entry = weights.find(key);
   if (entry == weights.end())
@@ -50,7 +61,9 @@ int64_t extent(const StateDict& weights, const std::string& key, int64_t axis) {
     throw Error(
         fmt::format("'{}' has {} dimensions, too few for any known network", key, entry->second.dim()));
   }
-  return entry->second.size(axis);
+  const int64_t size = entry->second.size(axis);
+  if (size == 0) throw Error(fmt::format("'{}' is empty", key));
+  return size;
 }
 
 int64_t square_root(int64_t value) {

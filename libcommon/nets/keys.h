@@ -19,7 +19,12 @@ StateDict below(const StateDict& weights, const std::string& prefix);
 /// The numbers N for which keys `prefix` + N + `.`... exist, ascending.
 std::vector<int64_t> children(const StateDict& weights, const std::string& prefix);
 
-/// Size of a tensor along `axis`. Throws Error that names the key if it is missing or has fewer dimensions.
+/// How many children there are, which are numbered 0, `step`, 2 * `step`... Throws Error where they aren't:
+/// the last one's number alone, which anyone could write into a key, tells nothing.
+int64_t count(const StateDict& weights, const std::string& prefix, int64_t step = 1);
+
+/// Size of a tensor along `axis`, which is never 0. Throws Error that names the key if it is missing, has
+/// fewer dimensions or is empty.
 int64_t extent(const StateDict& weights, const std::string& key, int64_t axis);
 
 /// The whole number whose square is `value`, or 0 where there is none.

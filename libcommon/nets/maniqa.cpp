@@ -17,16 +17,12 @@ namespace {
 constexpr size_t first_tap = 6, tapped_blocks = 4;
 constexpr int64_t vit_head_features = 64;
 
-int64_t count(const StateDict& weights, const std::string& prefix) {
-  return static_cast<int64_t>(keys::children(weights, prefix).size());
-}
-
 VitConfig vit_config(const StateDict& weights) {
   VitConfig vit;
   vit.features = keys::extent(weights, "vit.pos_embed", 2);
   vit.patch = keys::extent(weights, "vit.patch_embed.proj.weight", 2);
   vit.image_size = vit.patch * keys::square_root(keys::extent(weights, "vit.pos_embed", 1) - 1);
-  vit.depth = count(weights, "vit.blocks.");
+  vit.depth = keys::count(weights, "vit.blocks.");
   vit.heads = std::max<int64_t>(1, vit.features / vit_head_features);
   vit.mlp_features = keys::extent(weights, "vit.blocks.0.mlp.fc1.weight", 0);
   return vit;
@@ -89,12 +85,12 @@ ManiqaConfig maniqa_config(const StateDict& weights) {
   const std::string swin = "swintransformer1.layers.";
   ManiqaConfig config;
   config.vit = vit_config(weights);
-  config.attention_blocks = count(weights, "tablock1.");
+  config.attention_blocks = keys::count(weights, "tablock1.");
   config.depths.clear();
   config.heads.clear();
   for (const int64_t group : keys::children(weights, swin)) {
     const std::string blocks = fmt::format("{}{}.blocks.", swin, group);
-    config.depths.push_back(count(weights, blocks));
+    config.depths.push_back(keys::count(weights, blocks));
     config.heads.push_back(keys::extent(weights, blocks + "0.attn.relative_position_bias_table", 1));
   }
   const int64_t offsets =

@@ -59,15 +59,14 @@ NetworkShape MSRResNet::shape() const {
 }
 
 std::optional<MSRResNetConfig> detect_msrresnet(const StateDict& weights) {
-  const auto blocks = keys::children(weights, "body.");
-  if (blocks.empty() || !keys::has(weights, "body.0.conv1.weight") || !keys::has(weights, "conv_hr.weight")) {
+  if (!keys::has(weights, "body.0.conv1.weight") || !keys::has(weights, "conv_hr.weight")) {
     return std::nullopt;
   }
   MSRResNetConfig config;
   config.features = keys::extent(weights, "conv_first.weight", 0);
   config.in_channels = keys::extent(weights, "conv_first.weight", 1);
   config.out_channels = keys::extent(weights, "conv_last.weight", 0);
-  config.blocks = blocks.back() + 1;
+  config.blocks = keys::count(weights, "body.");
   config.scale = 1;
   for (const auto* key : {"upconv1.weight", "upconv2.weight"}) {
     if (!keys::has(weights, key)) continue;

@@ -202,17 +202,14 @@ std::optional<NAFNetConfig> detect_nafnet(const StateDict& weights) {
       !keys::has_prefix(weights, "middle_blks.")) {
     return std::nullopt;
   }
-  const auto blocks = [&weights](const std::string& prefix) {
-    return static_cast<int64_t>(keys::children(weights, prefix).size());
-  };
   NAFNetConfig config;
   config.width = keys::extent(weights, "intro.weight", 0);
   config.channels = keys::extent(weights, "intro.weight", 1);
-  config.middle_blocks = blocks("middle_blks.");
-  const int64_t levels = blocks("downs.");
+  config.middle_blocks = keys::count(weights, "middle_blks.");
+  const int64_t levels = keys::count(weights, "downs.");
   for (int64_t level = 0; level < levels; ++level) {
-    config.encoder_blocks.push_back(blocks(fmt::format("encoders.{}.", level)));
-    config.decoder_blocks.push_back(blocks(fmt::format("decoders.{}.", level)));
+    config.encoder_blocks.push_back(keys::count(weights, fmt::format("encoders.{}.", level)));
+    config.decoder_blocks.push_back(keys::count(weights, fmt::format("decoders.{}.", level)));
   }
   config.local.emplace();
   return config;

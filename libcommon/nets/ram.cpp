@@ -80,7 +80,7 @@ std::optional<RamConfig> detect_ram(const StateDict& weights) {
   config.head.features = keys::extent(weights, "wordvec_proj.weight", 0);
   config.head.memory_features = keys::extent(weights, first + "crossattention.self.key.weight", 1);
   config.head.mlp_features = keys::extent(weights, first + "intermediate.dense.weight", 0);
-  config.head.layers = static_cast<int64_t>(keys::children(weights, layers).size());
+  config.head.layers = keys::count(weights, layers);
   return config;
 }
 

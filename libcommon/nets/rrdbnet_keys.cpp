@@ -118,7 +118,7 @@ std::optional<RRDBNetConfig> detect_rrdbnet(const StateDict& weights) {
   config.features = keys::extent(weights, "conv_first.weight", 0);
   config.out_channels = keys::extent(weights, "conv_last.weight", 0);
   config.growth = keys::extent(weights, dense, 0);
-  config.blocks = keys::children(weights, "body.").back() + 1;
+  config.blocks = keys::count(weights, "body.");
   const int64_t inputs = keys::extent(weights, "conv_first.weight", 1);
   config.unshuffle = unshuffle_factor(inputs, config.out_channels);
   config.in_channels = inputs / (config.unshuffle * config.unshuffle);

@@ -1,5 +1,6 @@
 // What the file of a Se-RRDB holds, and the network behind it.
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "core/error.h"
@@ -16,7 +17,8 @@ std::string fusion_prefix(int64_t block) { return fmt::format("body.{}.att.", bl
 /// Blocks that fuse, counted from 1.
 std::vector<int64_t> fused_blocks(const StateDict& weights) {
   std::vector<int64_t> fused;
-  for (const int64_t block : keys::children(weights, "body.")) {
+  const int64_t blocks = keys::count(weights, "body.");
+  for (int64_t block = 0; block < blocks; ++block) {
     if (keys::has_prefix(weights, fusion_prefix(block))) fused.push_back(block + 1);
   }
   return fused;
@@ -50,7 +52,10 @@ std::shared_ptr<SemanticExtractor> semantics_of_file(const StateDict& file) {
 
 }  // namespace
 
-bool is_se_rrdb(const StateDict& weights) { return !fused_blocks(weights).empty(); }
+bool is_se_rrdb(const StateDict& weights) {
+  return std::ranges::any_of(keys::children(weights, "body."),
+                             [&](int64_t block) { return keys::has_prefix(weights, fusion_prefix(block)); });
+}
 
 StateDict se_rrdb_file(const StateDict& network, const SemanticExtractor& semantics) {
   StateDict file = network;
@@ -64,7 +69,7 @@ std::shared_ptr<SeRRDBNet> make_se_rrdb(const StateDict& file) {
   std::erase_if(weights, [](const auto& entry) { return entry.first.starts_with(semantics_prefix); });
   SeRRDBConfig config;
   config.rrdb = rrdb_config(weights);
-  config.blocks = keys::children(weights, "body.").back() + 1;
+  config.blocks = keys::count(weights, "body.");
   config.fused = fused_blocks(weights);
   config.fusion = detect_fusion(weights, fusion_prefix(config.fused.front() - 1));
   config.fusion.stride = semantics->stride();

@@ -141,7 +141,7 @@ SemanticFusionConfig detect_fusion(const StateDict& weights, const std::string& 
   fusion.kind = fusion_kind(weights, blocks + "0.attn2.");
   fusion.channels = keys::extent(weights, asking, 1);
   fusion.head_width = keys::extent(weights, asking, 0);
-  fusion.depth = static_cast<int64_t>(keys::children(weights, blocks).size());
+  fusion.depth = keys::count(weights, blocks);
   return fusion;
 }
 

@@ -20,7 +20,7 @@ std::string layer_prefix(int layer) { return fmt::format("layer{}.", layer); }
 std::vector<int64_t> resnet_depths(const StateDict& weights) {
   std::vector<int64_t> depths;
   for (int layer = 1; layer <= layers && keys::has_prefix(weights, layer_prefix(layer)); ++layer)
-    depths.push_back(static_cast<int64_t>(keys::children(weights, layer_prefix(layer)).size()));
+    depths.push_back(keys::count(weights, layer_prefix(layer)));
   return depths;
 }
 

@@ -72,16 +72,16 @@ NetworkShape SRVGGNetCompact::shape() const {
 }
 
 std::optional<SRVGGConfig> detect_srvgg(const StateDict& weights) {
-  const auto layers = keys::children(weights, "body.");
-  if (layers.size() < 2 || !keys::has(weights, "body.0.weight") || keys::has(weights, "conv_first.weight")) {
-    return std::nullopt;
-  }
+  const bool fits = keys::has(weights, "body.0.weight") && keys::children(weights, "body.").size() >= 2;
+  if (!fits || keys::has(weights, "conv_first.weight")) return std::nullopt;
   SRVGGConfig config;
   config.features = keys::extent(weights, "body.0.weight", 0);
   config.in_channels = keys::extent(weights, "body.0.weight", 1);
-  config.convs = (layers.back() - 2) / 2;
   config.activation = keys::has(weights, "body.1.weight") ? Activation::prelu : Activation::relu;
-  const int64_t outputs = keys::extent(weights, fmt::format("body.{}.weight", layers.back()), 0);
+  const int64_t step = config.activation == Activation::prelu ? 1 : 2;  // others have no weights
+  const int64_t last = (keys::count(weights, "body.", step) - 1) * step;
+  config.convs = (last - 2) / 2;
+  const int64_t outputs = keys::extent(weights, fmt::format("body.{}.weight", last), 0);
   // As many channels out as in, unless that leaves no whole scale: then RGB or grey.
   for (const int64_t channels : {config.in_channels, int64_t{3}, int64_t{1}}) {
     config.out_channels = channels;

@@ -139,8 +139,7 @@ SwinConfig swin_config(const StateDict& weights, const std::string& prefix) {
   config.depths.clear();
   config.heads.clear();
   for (size_t stage = 0; stage < keys::children(weights, prefix + "layers.").size(); ++stage) {
-    const auto blocks = keys::children(weights, fmt::format("{}layers.{}.blocks.", prefix, stage));
-    config.depths.push_back(static_cast<int64_t>(blocks.size()));
+    config.depths.push_back(keys::count(weights, fmt::format("{}layers.{}.blocks.", prefix, stage)));
     config.heads.push_back(
         keys::extent(weights, block_key(prefix, stage, 0, "attn.relative_position_bias_table"), 1));
   }

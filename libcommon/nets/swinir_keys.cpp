@@ -19,8 +19,7 @@ void detect_groups(const StateDict& weights, SwinIRConfig& config) {
   config.depths.clear();
   config.heads.clear();
   for (const int64_t group : keys::children(weights, "layers.")) {
-    const auto blocks = keys::children(weights, fmt::format("layers.{}.residual_group.blocks.", group));
-    config.depths.push_back(static_cast<int64_t>(blocks.size()));
+    config.depths.push_back(keys::count(weights, fmt::format("layers.{}.residual_group.blocks.", group)));
     config.heads.push_back(
         keys::extent(weights, block_key(group, 0, "attn.relative_position_bias_table"), 1));
   }

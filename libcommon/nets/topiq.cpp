@@ -46,7 +46,7 @@ TopiqConfig topiq_config(const StateDict& weights) {
   config.reference = !keys::has(weights, "weight_pool.0.splitconv.weight");
   config.hidden = keys::extent(weights, "attn_pool.linear1.weight", 0);
   config.heads = std::max<int64_t>(1, config.features / head_features);
-  config.layers = static_cast<int64_t>(keys::children(weights, "sa_attn_blks.0.layers.").size());
+  config.layers = keys::count(weights, "sa_attn_blks.0.layers.");
   config.classes = keys::extent(weights, "score_linear.6.weight", 0);
   return config;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/weights_source.h"
+#include "core/processor.h"
 
 namespace sr {
 namespace {

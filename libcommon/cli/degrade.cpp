@@ -10,6 +10,7 @@
 #include "cli/degrade_sheet.h"
 #include "cli/recipe_book.h"
 #include "cli/share.h"
+#include "core/processor.h"
 #include "degrade/apply.h"
 #include "degrade/draw.h"
 #include "degrade/interpolate.h"
@@ -17,7 +18,6 @@
 #include "image/resized_rows.h"
 #include "image/tensor_rows.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

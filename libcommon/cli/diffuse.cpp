@@ -7,6 +7,7 @@
 #include "cli/diffuse_setup.h"
 #include "cli/embedding_files.h"
 #include "cli/measured_picture.h"
+#include "core/processor.h"
 #include "core/signals.h"
 #include "degrade/pil_resize.h"
 #include "diffusion/colour_fix.h"

@@ -10,9 +10,9 @@
 #include "cli/score_sheet.h"
 #include "cli/tagged_files.h"
 #include "core/pipeline.h"
+#include "core/processor.h"
 #include "core/signals.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

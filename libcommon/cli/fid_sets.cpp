@@ -7,9 +7,9 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/pipeline.h"
+#include "core/processor.h"
 #include "core/signals.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

@@ -8,10 +8,10 @@
 #include "cli/measured_picture.h"
 #include "core/atomic_file.h"
 #include "core/pipeline.h"
+#include "core/processor.h"
 #include "core/records.h"
 #include "core/signals.h"
 #include "image/vips.h"
-#include "infer/device.h"
 #include "quality/niqe.h"
 #include "weights/safetensors.h"
 

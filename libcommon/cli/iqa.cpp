@@ -5,8 +5,8 @@
 #include <fmt/ranges.h>
 
 #include "cli/measured_picture.h"
+#include "core/processor.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

@@ -7,8 +7,8 @@
 #include "cli/measured_picture.h"
 #include "cli/pair_measures.h"
 #include "cli/pairs.h"
+#include "core/processor.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "cli/report.h"
 #include "core/pipeline.h"
+#include "core/processor.h"
 #include "core/signals.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

@@ -12,9 +12,9 @@
 #include "cli/page.h"
 #include "cli/pairs.h"
 #include "core/pipeline.h"
+#include "core/processor.h"
 #include "core/signals.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

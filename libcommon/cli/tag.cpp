@@ -5,8 +5,8 @@
 #include "cli/batch.h"
 #include "cli/embedding_files.h"
 #include "cli/tag_rows.h"
+#include "core/processor.h"
 #include "image/vips.h"
-#include "infer/device.h"
 
 namespace sr {
 namespace {

@@ -8,8 +8,8 @@
 #include "cli/score_table.h"
 #include "cli/tag_file.h"
 #include "cli/tag_truth.h"
+#include "core/processor.h"
 #include "image/vips.h"
-#include "infer/device.h"
 #include "tagging/evaluation.h"
 
 namespace sr {

@@ -6,6 +6,7 @@
 #include "cli/computing.h"
 #include "cli/offers.h"
 #include "cli/weights_source.h"
+#include "core/processor.h"
 #include "nets/lora.h"
 #include "tagging/ram_input.h"
 

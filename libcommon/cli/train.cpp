@@ -11,6 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/memory.h"
 #include "core/presets.h"
+#include "core/processor.h"
 #include "image/vips.h"
 #include "infer/device.h"
 #include "training/dape_trainer.h"

@@ -9,9 +9,9 @@
 #include "cli/score_file.h"
 #include "cli/text_table.h"
 #include "core/files.h"
+#include "core/processor.h"
 #include "core/records.h"
 #include "core/signals.h"
-#include "infer/device.h"
 #include "quality/tsne.h"
 
 namespace sr {

@@ -1,7 +1,12 @@
 #pragma once
-// What the processor can do, where code chooses by it.
+// What the processor can do, where code chooses by it, and how many there are.
 
 namespace sr {
+
+/// Processors that this process may run on (its affinity mask, not the machine's count).
+int available_processors();
+/// What a number of threads means: 0 is one for each processor.
+int threads_or_all(int threads);
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 /// Whether it multiplies bfloat16 (AVX512-BF16, which all with AMX have too).

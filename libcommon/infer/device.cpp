@@ -6,7 +6,6 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fstream>
-#include <sched.h>
 #include <sstream>
 #include <thread>
 #include <torch/version.h>
@@ -101,14 +100,6 @@ at::ScalarType choose_type(Precision precision, const at::Device& device) {
   }
   if (device.is_cpu()) return has_bfloat16() ? at::kBFloat16 : at::kFloat;
   return cuda_major(device.index()) >= 8 ? at::kBFloat16 : at::kHalf;
-}
-
-int threads_or_all(int threads) { return threads > 0 ? threads : available_processors(); }
-
-int available_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
 std::optional<std::int64_t> available_memory() {

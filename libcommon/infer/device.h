@@ -19,11 +19,6 @@ at::Device parse_device(std::string_view text);
 /// AVX512-BF16 and on GPUs from Ampere on, fp16 on older GPUs, else fp32.
 at::ScalarType choose_type(Precision precision, const at::Device& device);
 
-/// Processors that this process may run on (its affinity mask, not the machine's count).
-int available_processors();
-/// What a number of threads means: 0 is one for each processor.
-int threads_or_all(int threads);
-
 /// Bytes that programs can have without others being swapped out; nothing where the system doesn't tell.
 std::optional<std::int64_t> available_memory();
 

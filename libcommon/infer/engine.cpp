@@ -5,6 +5,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "core/processor.h"
 
 namespace sr {
 namespace {

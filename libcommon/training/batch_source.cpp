@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/processor.h"
 #include "core/signals.h"
-#include "infer/device.h"
 #include "training/sample_maker.h"
 
 namespace sr {

@@ -1,4 +1,5 @@
 #pragma once
+// How the C library deals with what is freed.
 
 #include <cstdlib>
 #if defined(__GLIBC__)

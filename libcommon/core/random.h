@@ -20,10 +20,6 @@ class RandomStream {
   /// The 64 random bits at `index`; does not move the stream.
   std::uint64_t bits(std::uint64_t index) const;
 
-  /// How many 64-bit words the draws so far have taken; `seek` goes on from there.
-  std::uint64_t position() const { return position_; }
-  void seek(std::uint64_t position) { position_ = position; }
-
   double uniform();                      ///< [0, 1), 53 bits
   double uniform(double lo, double hi);  ///< [lo, hi)
   double normal();                       ///< mean 0, deviation 1
@@ -35,14 +31,13 @@ class RandomStream {
 
   /// Fill a float32 tensor (contiguous, on the CPU) in parallel. Element i gets the value number offset + i
   /// of a sequence that is not shared with the draws above, so a part of a larger tensor can be filled alone.
-  void fill_uniform(const Tensor& values, std::uint64_t offset = 0) const;  ///< [0, 1), 24 bits
-  void fill_normal(const Tensor& values, std::uint64_t offset = 0) const;   ///< mean 0, deviation 1
+  void fill_normal(const Tensor& values, std::uint64_t offset = 0) const;  ///< mean 0, deviation 1
   /// Counts of events at these rates, a float32 tensor of the shape of `values`. Throws Error where a rate
   /// is not in 0..1e9.
   void fill_poisson(const Tensor& values, const Tensor& rates, std::uint64_t offset = 0) const;
 
  private:
-  enum class Sequence : std::uint32_t { draws, uniform_fill, normal_fill, poisson_fill };
+  enum class Sequence : std::uint32_t { draws, normal_fill = 2, poisson_fill };
   PhiloxKey key() const { return {static_cast<std::uint32_t>(key_), static_cast<std::uint32_t>(key_ >> 32)}; }
   std::uint64_t next() { return bits(position_++); }
 

@@ -19,15 +19,6 @@ constexpr std::size_t kBlocks = 64, kBatch = 4 * kBlocks;
 static_assert(kBlocks <= PhiloxBlocks::kCapacity);
 using Batch = std::array<float, kBatch>;
 
-SR_VECTORISED void make_uniform(const PhiloxBlocks& blocks, float* values) {
-  for (std::size_t w = 0; w < 4; ++w) {
-    for (std::size_t j = 0; j < kBlocks; ++j) {
-      values[w * kBlocks + j] =
-          static_cast<float>(static_cast<std::int32_t>(blocks.words[w][j] >> 8)) * 0x1p-24f;
-    }
-  }
-}
-
 /// The natural logarithm of a positive, finite, normal number, to 1e-7 of it or of 1.
 [[gnu::always_inline]] inline float logarithm(float x) {
   constexpr std::uint32_t root_half = 0x3F3504F3;  // the bits of sqrt(1/2)
@@ -98,31 +89,22 @@ void for_batches(std::int64_t numel, std::uint64_t offset, std::size_t size, con
   });
 }
 
-template <typename Make>
-void fill(const Tensor& values, std::uint64_t offset, std::uint32_t sequence, PhiloxKey key,
-          const Make& make) {
+}  // namespace
+
+void RandomStream::fill_normal(const Tensor& values, std::uint64_t offset) const {
   float* const out = fillable(values);
   for_batches(values.numel(), offset, kBatch,
               [&](std::uint64_t number, std::size_t lane, std::int64_t begin, std::size_t count) {
                 PhiloxBlocks blocks;
                 for (std::size_t j = 0; j < kBlocks; ++j) {
-                  blocks.set(j, philox_counter(number * kBlocks + j, sequence));
+                  blocks.set(j, philox_counter(number * kBlocks + j,
+                                               static_cast<std::uint32_t>(Sequence::normal_fill)));
                 }
-                philox_blocks(blocks, kBlocks, key);
+                philox_blocks(blocks, kBlocks, key());
                 Batch batch;
-                make(blocks, batch.data());
+                make_normal(blocks, batch.data());
                 std::copy_n(batch.begin() + lane, count, out + begin);
               });
-}
-
-}  // namespace
-
-void RandomStream::fill_uniform(const Tensor& values, std::uint64_t offset) const {
-  fill(values, offset, static_cast<std::uint32_t>(Sequence::uniform_fill), key(), make_uniform);
-}
-
-void RandomStream::fill_normal(const Tensor& values, std::uint64_t offset) const {
-  fill(values, offset, static_cast<std::uint32_t>(Sequence::normal_fill), key(), make_normal);
 }
 
 void RandomStream::fill_poisson(const Tensor& values, const Tensor& rates, std::uint64_t offset) const {

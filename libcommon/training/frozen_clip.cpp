@@ -30,9 +30,4 @@ ClipImage FrozenClip::operator()(const Tensor& images) const {
   return {{found[1], found[2], found[3]}, tower_->pooled(found[4], ModifiedResNet::Position::none)};
 }
 
-ClipImage detached(const ClipImage& features) {
-  const auto& [fine, middle, coarse] = features.levels;
-  return {{fine.detach(), middle.detach(), coarse.detach()}, features.feature.detach()};
-}
-
 }  // namespace sr

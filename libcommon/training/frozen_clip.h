@@ -27,7 +27,4 @@ class FrozenClip {
   double scale_;
 };
 
-/// The same values without their history: what a discriminator is trained on.
-ClipImage detached(const ClipImage& features);
-
 }  // namespace sr

@@ -1,4 +1,5 @@
 #pragma once
+// Which samples come again as they were, so that what was reckoned of them can be kept.
 
 namespace sr {
 

@@ -1,4 +1,5 @@
 #pragma once
+// Where the networks that training begins with, and those that judge it, come from.
 
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-// Carrying recipes out, batches, the pool, PIL's resize.
+// Carrying recipes out, batches, PIL's resize.
 
 #include <doctest.h>
 #include <fmt/format.h>
@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "degrade/apply.h"
 #include "degrade/draw.h"
-#include "degrade/pair_maker.h"
 #include "degrade/pil_resize.h"
 
 namespace {
@@ -19,15 +18,10 @@ Pipeline preset(const std::string& name) { return read_pipeline(name, presets_fo
 /// Smooth structure with some noise, the same every time.
 Tensor photograph(std::int64_t count, std::int64_t height, std::int64_t width) {
   const auto image = at::empty({count, 3, height, width});
-  RandomStream(9, "photograph", "test").fill_uniform(image);
+  RandomStream(9, "photograph", "test").fill_normal(image);
   const auto waves =
       at::sin(at::arange(width, at::kFloat) / 7) * at::cos(at::arange(height, at::kFloat) / 5).unsqueeze(1);
-  return (image * 0.2 + waves * 0.4 + 0.4).clamp(0, 1);
-}
-
-TrainingPairs numbered(int first, int count) {
-  const auto numbers = at::arange(first, first + count, at::kFloat).reshape({count, 1, 1, 1});
-  return {numbers.expand({count, 3, 4, 4}).contiguous(), numbers.expand({count, 3, 1, 1}).contiguous()};
+  return (image * 0.06 + waves * 0.4 + 0.5).clamp(0, 1);
 }
 
 }  // namespace
@@ -94,42 +88,6 @@ TEST_CASE("HR pictures are cut as the recipe says") {
   CHECK_THROWS_AS(cut_hr(picture, recipe), Error);
   recipe.height = 65;
   CHECK_THROWS_WITH(cut_hr(picture, recipe), "the picture has 80x64 pixels, its recipe is for 80x65");
-}
-
-TEST_CASE("the pool passes batches until it is full, and then exchanges without losing a pair") {
-  PairPool pool(8);
-  RandomStream stream(3, "pool", "test");
-  for (int first = 0; first < 8; first += 4) {
-    const auto pairs = pool.exchange(numbered(first, 4), stream);
-    CHECK(at::equal(pairs.hr, numbered(first, 4).hr));
-  }
-  CHECK(pool.filled() == 8);
-  std::vector<bool> seen(28);
-  int twice = 0;
-  for (int first = 8; first < 28; first += 4) {
-    const auto pairs = pool.exchange(numbered(first, 4), stream);
-    CHECK(at::equal(pairs.hr.select(2, 0).select(2, 0), pairs.lr.select(2, 0).select(2, 0)));
-    for (std::int64_t i = 0; i < 4; i++) {
-      const auto number = static_cast<size_t>(pairs.hr[i][0][0][0].item<float>());
-      twice += seen[number];
-      seen[number] = true;
-    }
-  }
-  CHECK(twice == 0);
-  CHECK_THROWS_AS(PairPool(0), Error);
-  CHECK_THROWS_AS(pool.exchange(numbered(0, 9), stream), Error);
-}
-
-TEST_CASE("training pairs are the same for the same step, and cropped together") {
-  const auto hr = photograph(2, 100, 102);
-  PairMaker maker(preset("realesrgan"), {48, 0, 5});
-  const auto first = maker.make(hr, 3), again = maker.make(hr, 3), other = maker.make(hr, 4);
-  CHECK(first.hr.sizes() == at::IntArrayRef({2, 3, 48, 48}));
-  CHECK(first.lr.sizes() == at::IntArrayRef({2, 3, 12, 12}));
-  CHECK(at::equal(first.lr, again.lr));
-  CHECK_FALSE(at::equal(first.lr, other.lr));
-  PairMaker large(preset("realesrgan"), {128, 0, 5});
-  CHECK_THROWS_WITH(large.make(hr, 0), "100x100 pixels are too few for a crop of 128x128");
 }
 
 TEST_CASE("PIL's Lanczos keeps flat pictures flat and the 8-bit grid") {

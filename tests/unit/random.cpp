@@ -35,11 +35,9 @@ TEST_CASE("seed, item and purpose each make another stream") {
 TEST_CASE("draws are a function of the position") {
   RandomStream stream(7, "a.png", "crop");
   const double first = stream.uniform(), second = stream.uniform();
-  CHECK(stream.position() == 2);
-  stream.seek(1);
-  CHECK(stream.uniform() == second);
   CHECK(RandomStream(7, "a.png", "crop").uniform() == first);
   CHECK(static_cast<double>(stream.bits(0) >> 11) * 0x1p-53 == first);
+  CHECK(static_cast<double>(stream.bits(1) >> 11) * 0x1p-53 == second);
 }
 
 TEST_CASE("the streams never change: recorded draws") {
@@ -105,15 +103,4 @@ TEST_CASE("filled tensors are the same for any threads and any division") {
   CHECK(part.equal(whole.slice(0, 777, 1778)));
   CHECK(std::abs(whole.mean().item<double>()) < 0.01);
   CHECK(whole.std().item<double>() == doctest::Approx(1).epsilon(0.01));
-}
-
-TEST_CASE("uniform fills lie in [0, 1) and differ from the draws") {
-  RandomStream stream(6, "x", "noise");
-  sr::Tensor values = at::empty({50000});
-  stream.fill_uniform(values);
-  CHECK(values.min().item<double>() >= 0);
-  CHECK(values.max().item<double>() < 1);
-  CHECK(values.mean().item<double>() == doctest::Approx(0.5).epsilon(0.01));
-  CHECK(values[0].item<double>() != doctest::Approx(stream.uniform()).epsilon(1e-6));
-  CHECK_THROWS_AS(stream.fill_uniform(at::empty({4}, at::kDouble)), sr::Error);
 }

@@ -31,8 +31,8 @@ using namespace sr::testing;
 /// Random levels, the same every time for the same name: uint8 [height,width,3].
 Tensor levels(const std::string& name, std::int64_t height, std::int64_t width) {
   const auto values = at::empty({height, width, 3});
-  RandomStream(1, name, "levels").fill_uniform(values);
-  return (values * 256).floor().to(at::kByte);
+  RandomStream(1, name, "levels").fill_normal(values);
+  return (values * 64 + 128).clamp(0, 255).to(at::kByte);
 }
 
 void write_picture(const fs::path& file, const Tensor& pixels) {

@@ -30,27 +30,27 @@ void GanAdversary::add_generator_losses(const TrainingImages& images, LossTerms&
   terms.emplace_back("gan", loss.generator(real, judged(images.sr, images.semantics)));
 }
 
-LossTerms GanAdversary::backward(const TrainingImages& images, double share) {
-  return loss_.relativistic ? backward_relativistic(images, share) : backward_plain(images, share);
+LossTerms GanAdversary::backward(const TrainingImages& images) {
+  return loss_.relativistic ? backward_relativistic(images) : backward_plain(images);
 }
 
-LossTerms GanAdversary::backward_plain(const TrainingImages& images, double share) {
+LossTerms GanAdversary::backward_plain(const TrainingImages& images) {
   using Target = GanLoss::Target;
   const Tensor real = loss_.gan->discriminator(judged(images.hr, images.semantics), Target::real);
-  back(real, share);
+  back(real, images.share);
   const Tensor fake = loss_.gan->discriminator(judged(images.sr, images.semantics), Target::fake);
-  back(fake, share);
+  back(fake, images.share);
   return {{"d_real", real.detach()}, {"d_fake", fake.detach()}};
 }
 
-LossTerms GanAdversary::backward_relativistic(const TrainingImages& images, double share) {
+LossTerms GanAdversary::backward_relativistic(const TrainingImages& images) {
   const RelativisticLoss loss{*loss_.gan, *loss_.relativistic};
   const Tensor fake_before = judged(images.sr, images.semantics).detach();
   const Tensor real_answers = judged(images.hr, images.semantics);
   const Tensor real = loss.discriminator_real(real_answers, fake_before);
-  back(real, share);
+  back(real, images.share);
   const Tensor fake = loss.discriminator_fake(judged(images.sr, images.semantics), real_answers.detach());
-  back(fake, share);
+  back(fake, images.share);
   return {{"d_real", real.detach()}, {"d_fake", fake.detach()}};
 }
 
@@ -66,7 +66,7 @@ void SfdAdversary::add_generator_losses(const TrainingImages& images, LossTerms&
   }
 }
 
-LossTerms SfdAdversary::backward(const TrainingImages& images, double share) {
+LossTerms SfdAdversary::backward(const TrainingImages& images) {
   ClipImage real, fake;
   {
     const at::NoGradGuard frozen;
@@ -81,7 +81,7 @@ LossTerms SfdAdversary::backward(const TrainingImages& images, double share) {
       const Autocast autocast(arithmetic_);
       loss = reckoned();
     }
-    back(loss, share);
+    back(loss, images.share);
     terms.emplace_back(name, loss.detach());
   };
   const auto texts = [&] { return networks_->tg_d->texts(*clip_); };

@@ -17,6 +17,7 @@ struct TrainingImages {
   Tensor hr;
   Tensor sr;         ///< the generator's, with its history
   Tensor semantics;  ///< of `hr`, where a discriminator is conditioned on them
+  double share = 1;  ///< of the batch
 };
 
 class Adversary {
@@ -26,9 +27,9 @@ class Adversary {
   virtual torch::nn::Module& module() = 0;
   /// Adds what the generator loses by it. Nothing of the adversary gets a gradient (the trainer sees to it).
   virtual void add_generator_losses(const TrainingImages& images, LossTerms& terms) = 0;
-  /// One pass of its own training: backward passes of its losses, each times `share`. `images.sr` has no
-  /// history.
-  virtual LossTerms backward(const TrainingImages& images, double share) = 0;
+  /// One pass of its own training: backward passes of its losses, each times the images' share.
+  /// `images.sr` has no history.
+  virtual LossTerms backward(const TrainingImages& images) = 0;
 };
 
 /// A discriminator with a GAN loss, plain or relativistic, in the order in which BasicSR's srgan_model.py and
@@ -39,12 +40,12 @@ class GanAdversary : public Adversary {
       : network_(std::move(network)), loss_(loss), arithmetic_(arithmetic) {}
   torch::nn::Module& module() override { return *network_; }
   void add_generator_losses(const TrainingImages& images, LossTerms& terms) override;
-  LossTerms backward(const TrainingImages& images, double share) override;
+  LossTerms backward(const TrainingImages& images) override;
 
  private:
   Tensor judged(const Tensor& image, const Tensor& semantics) const;
-  LossTerms backward_plain(const TrainingImages& images, double share);
-  LossTerms backward_relativistic(const TrainingImages& images, double share);
+  LossTerms backward_plain(const TrainingImages& images);
+  LossTerms backward_relativistic(const TrainingImages& images);
 
   std::shared_ptr<Discriminator> network_;
   LossConfig loss_;
@@ -65,7 +66,7 @@ class SfdAdversary : public Adversary {
         arithmetic_(arithmetic) {}
   torch::nn::Module& module() override { return *networks_; }
   void add_generator_losses(const TrainingImages& images, LossTerms& terms) override;
-  LossTerms backward(const TrainingImages& images, double share) override;
+  LossTerms backward(const TrainingImages& images) override;
 
  private:
   std::shared_ptr<SfdDiscriminators> networks_;

@@ -61,18 +61,16 @@ StepReport DapeTrainer::step(std::int64_t iteration, const TrainingBatch& batch)
   seed_network_draws(config_.seed, iteration, group_);
   StepReport report;
   const auto hr = batch.hr.chunk(config_.accumulate), lr = batch.lr.chunk(config_.accumulate);
-  const double share = 1.0 / static_cast<double>(hr.size());
   learner_->drop_gradients();
   for (size_t i = 0; i < hr.size(); i++) {
+    const double share = share_of(hr[i], batch.hr);
     const RamAnswers teacher = teacher_answers(hr[i]);
     const auto terms = config_.loss(answers(lr[i]), teacher);
     report.add({{"embeddings", terms.embeddings}, {"logits", terms.logits}}, share);
     learner_->expect_backward(i + 1 == hr.size());
     (terms.sum() * share).backward();
   }
-  const auto [rate, gradient_norm] = learner_->step(iteration);
-  report.rate = rate;
-  report.gradient_norm = gradient_norm;
+  report.taken = learner_->step(iteration);
   report.take_means(group_);
   return report;
 }

@@ -26,8 +26,8 @@ class Pace {
     RunLog::Entry entry;
     for (const auto& [name, value] : report.losses) entry.emplace_back(name, value);
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    entry.emplace_back("rate", report.rate);
-    entry.emplace_back("gradient_norm", report.gradient_norm);
+    entry.emplace_back("rate", report.taken.rate);
+    entry.emplace_back("gradient_norm", report.taken.gradient_norm);
     entry.emplace_back("images_per_second", images_ * static_cast<double>(iterations_) / seconds);
     entry.emplace_back("data_wait", (waited_ - waited_before_) / seconds);
     start_ = Clock::now();

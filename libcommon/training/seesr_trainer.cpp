@@ -124,19 +124,17 @@ Tensor SeesrTrainer::loss(const TrainingBatch& batch, std::int64_t first, std::i
 StepReport SeesrTrainer::step(std::int64_t iteration, const TrainingBatch& batch) {
   StepReport report;
   const auto parts = batch.hr.chunk(config_.accumulate);
-  const double share = 1.0 / static_cast<double>(parts.size());
   std::int64_t first = 0;
   learner_->drop_gradients();
   for (size_t i = 0; i < parts.size(); i++) {
+    const double share = share_of(parts[i], batch.hr);
     const Tensor noise = loss(batch, first, parts[i].size(0));
     first += parts[i].size(0);
     report.add({{"noise", noise}}, share);
     learner_->expect_backward(i + 1 == parts.size());
     (noise * share).backward();
   }
-  const auto [rate, gradient_norm] = learner_->step(iteration, ema_.get());
-  report.rate = rate;
-  report.gradient_norm = gradient_norm;
+  report.taken = learner_->step(iteration, ema_.get());
   report.take_means(group_);
   return report;
 }

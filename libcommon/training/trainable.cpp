@@ -32,6 +32,10 @@ void StepReport::take_means(ProcessGroup* group) {
   for (size_t i = 0; i < values.size(); i++) losses[i].second = values[i];
 }
 
+double share_of(const Tensor& part, const Tensor& batch) {
+  return static_cast<double>(part.size(0)) / static_cast<double>(batch.size(0));
+}
+
 at::Generator weight_draws(std::uint64_t seed) {
   return at::make_generator<at::CPUGeneratorImpl>(RandomStream(seed, "training", "weights").bits(0));
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "training/batch_source.h"
+#include "training/learner.h"
 #include "training/process_group.h"
 #include "weights/state_dict.h"
 
@@ -19,8 +20,7 @@ using LossTerms = std::vector<std::pair<std::string, Tensor>>;
 /// What an iteration came to.
 struct StepReport {
   std::vector<std::pair<std::string, double>> losses;  ///< weighted, means over the batch
-  double rate = 0;                                     ///< of the network that the run is for
-  double gradient_norm = 0;                            ///< of that network, before clipping
+  Learner::Step taken;                                 ///< by the network that the run is for
 
   /// Adds `share` of each to the loss of its name. Throws Error where one is no number.
   void add(const LossTerms& terms, double share);
@@ -39,6 +39,10 @@ class Trainable {
   /// Goes on from such a state. Throws Error that says which tensors don't fit, and why.
   virtual void load_state(const StateDict& state) = 0;
 };
+
+/// What the mean over a part of the batch counts in the mean over all: parts are not equal where their number
+/// doesn't divide a rank's pictures.
+double share_of(const Tensor& part, const Tensor& batch);
 
 /// What new networks are drawn with.
 at::Generator weight_draws(std::uint64_t seed);

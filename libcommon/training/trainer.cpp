@@ -140,7 +140,7 @@ void Trainer::add_opponent(std::string name, std::unique_ptr<Adversary> adversar
 std::vector<TrainingImages> Trainer::parts_of(const TrainingBatch& batch) const {
   std::vector<TrainingImages> parts;
   for (const auto& hr : batch.hr.chunk(config_.accumulate)) {
-    TrainingImages images{hr.to(arithmetic_.device), {}, {}};
+    TrainingImages images{hr.to(arithmetic_.device), {}, {}, share_of(hr, batch.hr)};
     if (config_.discriminator && config_.discriminator->semantic()) {
       const at::NoGradGuard no_grad;
       const Autocast autocast(arithmetic_);
@@ -183,30 +183,26 @@ LossTerms Trainer::generator_losses(const TrainingImages& images, const Tensor& 
 void Trainer::train_generator(std::int64_t iteration, std::vector<TrainingImages>& parts,
                               const std::vector<Tensor>& lr, StepReport& report) {
   const bool adversarial = iteration >= config_.gan_from;
-  const double share = 1.0 / static_cast<double>(parts.size());
   for (auto& opponent : opponents_) opponent.learner.require_gradients(false);
   learner_->drop_gradients();
   for (size_t i = 0; i < parts.size(); i++) {
     parts[i].sr = generated(*generator_, lr[i]);
     const auto terms = generator_losses(parts[i], lr[i], adversarial);
-    report.add(terms, share);
+    report.add(terms, parts[i].share);
     Tensor sum = terms.front().second;
     for (size_t t = 1; t < terms.size(); t++) sum = sum + terms[t].second;
     learner_->expect_backward(i + 1 == parts.size());
-    (sum * share).backward();
+    (sum * parts[i].share).backward();
     parts[i].sr = parts[i].sr.detach();
   }
-  const auto [rate, gradient_norm] = learner_->step(iteration, ema_.get());
-  report.rate = rate;
-  report.gradient_norm = gradient_norm;
+  report.taken = learner_->step(iteration, ema_.get());
 }
 
 void Trainer::train_opponent(Opponent& opponent, std::int64_t iteration,
                              const std::vector<TrainingImages>& parts, StepReport& report) {
-  const double share = 1.0 / static_cast<double>(parts.size());
   opponent.learner.require_gradients(true);
   opponent.learner.drop_gradients();
-  for (const auto& images : parts) report.add(opponent.adversary->backward(images, share), share);
+  for (const auto& images : parts) report.add(opponent.adversary->backward(images), images.share);
   opponent.learner.step(iteration);
 }
 

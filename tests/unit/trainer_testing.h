@@ -15,6 +15,13 @@ inline StateDict copied(const StateDict& tensors) {
   return copies;
 }
 
+/// The first three pictures, as a rank may have them, which two parts can't share out evenly.
+inline TrainingBatch three_of(TrainingBatch batch) {
+  batch.lr = batch.lr.narrow(0, 0, 3);
+  batch.hr = batch.hr.narrow(0, 0, 3);
+  return batch;
+}
+
 using BatchOf = std::function<TrainingBatch(std::int64_t iteration)>;
 
 inline void train(Trainable& trainer, std::int64_t from, std::int64_t to, const BatchOf& batch_of) {

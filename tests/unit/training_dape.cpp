@@ -72,10 +72,12 @@ TEST_CASE("DAPE's trainer: a state that is taken up again goes on as if nothing 
 }
 
 TEST_CASE("DAPE's trainer: parts of a batch add up to the whole batch") {
-  auto whole = trainer_of(kPlain), parts = trainer_of("accumulate = 2\n" + kPlain);
-  const auto a = whole.step(0, batch_of(1)), b = parts.step(0, batch_of(1));
-  CHECK(a.losses[0].second == doctest::Approx(b.losses[0].second).epsilon(1e-6));
-  CHECK(a.gradient_norm == doctest::Approx(b.gradient_norm).epsilon(1e-4));
+  for (const auto& batch : {batch_of(1), three_of(batch_of(1))}) {
+    auto whole = trainer_of(kPlain), parts = trainer_of("accumulate = 2\n" + kPlain);
+    const auto a = whole.step(0, batch), b = parts.step(0, batch);
+    CHECK(a.losses[0].second == doctest::Approx(b.losses[0].second).epsilon(1e-6));
+    CHECK(a.taken.gradient_norm == doctest::Approx(b.taken.gradient_norm).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("DAPE's trainer: its file makes RAM the student") {

@@ -5,6 +5,7 @@
 
 #include "training/gradient_reducer.h"
 #include "training/rank_address.h"
+#include "training/trainer.h"
 
 // LibTorch's headers may bring glog's CHECK; doctest's must come after it.
 #undef CHECK
@@ -466,6 +467,28 @@ TEST_CASE("gradient reducer: gradients keep the parameters' layout, and sums sta
     CHECK(seen.started_before_last >= 3);
     CHECK(seen.same_layout);
   }
+}
+
+// --- trainers ---
+
+TEST_CASE("ranks: shares whose parts differ in size have the loss and gradient of the whole batch") {
+  const auto config = read_train_config(TomlValue::parse(R"(
+data = { crop = 32, batch = 6 }
+generator = { network = "rrdbnet", features = 8, growth = 4, blocks = 1 }
+loss = { pixel = { weight = 1 } }
+accumulate = 2
+)",
+                                                         "test"));
+  const TrainingBatch batch{noise("lr", {6, 3, 8, 8}), noise("hr", {6, 3, 32, 32})};
+  const auto stepped = [&](ProcessGroup* group, std::int64_t first, std::int64_t count) {
+    Trainer trainer(config, {}, {[](const std::string&) { return StateDict(); }, {}}, group);
+    return trainer.step(0, {batch.lr.narrow(0, first, count), batch.hr.narrow(0, first, count)});
+  };
+  const auto whole = stepped(nullptr, 0, 6);
+  const auto shared =
+      on_ranks<StepReport>(2, [&](ProcessGroup& group) { return stepped(&group, 3 * group.rank(), 3); });
+  CHECK(shared[0].losses[0].second == doctest::Approx(whole.losses[0].second).epsilon(1e-6));
+  CHECK(shared[0].taken.gradient_norm == doctest::Approx(whole.taken.gradient_norm).epsilon(1e-5));
 }
 
 // --- ranks that go ---

@@ -49,10 +49,12 @@ TEST_CASE("training: a state that is taken up again goes on as if nothing had be
 }
 
 TEST_CASE("training: parts of a batch add up to the whole batch") {
-  auto whole = trainer_of(kSmall), parts = trainer_of(kSmall + "accumulate = 2\n");
-  const auto a = whole.step(0, batch_of(1)), b = parts.step(0, batch_of(1));
-  CHECK(a.losses[0].second == doctest::Approx(b.losses[0].second).epsilon(1e-6));
-  CHECK(a.gradient_norm == doctest::Approx(b.gradient_norm).epsilon(1e-5));
+  for (const auto& batch : {batch_of(1), three_of(batch_of(1))}) {
+    auto whole = trainer_of(kSmall), parts = trainer_of(kSmall + "accumulate = 2\n");
+    const auto a = whole.step(0, batch), b = parts.step(0, batch);
+    CHECK(a.losses[0].second == doctest::Approx(b.losses[0].second).epsilon(1e-6));
+    CHECK(a.taken.gradient_norm == doctest::Approx(b.taken.gradient_norm).epsilon(1e-5));
+  }
 }
 
 TEST_CASE("training: checkpointed gradients are the plain ones, random paths included") {

@@ -38,8 +38,8 @@ Json unet_json(const SeesrConfig& config) {
   });
 }
 
-/// What ControlNetModel.from_unet takes over, of what the U-Net's says.
-Json controlnet_json(const SeesrConfig& config, const ControlNetConfig& built) {
+/// Of a new ControlNet: what ControlNetModel.from_unet takes over, of what the U-Net's says.
+Json new_controlnet_json(const SeesrConfig& config) {
   constexpr std::array kept{"act_fn",
                             "attention_head_dim",
                             "block_out_channels",
@@ -63,6 +63,7 @@ Json controlnet_json(const SeesrConfig& config, const ControlNetConfig& built) {
                             "use_linear_projection",
                             kSees};
   const Json unet = unet_json(config);
+  const ControlNetConfig built;
   Json json = {{"_class_name", "ControlNetModel"},
                {"conditioning_channels", built.picture_channels},
                {"conditioning_embedding_out_channels", built.picture_features},
@@ -72,6 +73,11 @@ Json controlnet_json(const SeesrConfig& config, const ControlNetConfig& built) {
     if (unet.contains(key)) json[key] = unet.at(key);
   }
   return json;
+}
+
+Json controlnet_json(const SeesrConfig& config) {
+  if (config.start.empty()) return new_controlnet_json(config);
+  return ModelFolder(config.start).part("controlnet").config([](const Json& json) { return json; });
 }
 
 /// The U-Net with new `image_attentions` where the weights have none.
@@ -216,12 +222,7 @@ SeesrOutlines outline_seesr_training(const SeesrConfig& config) {
 }
 
 void write_seesr(const fs::path& folder, const SeesrConfig& config, const StateDict& trained) {
-  const auto controlnet = part_of(trained, "controlnet.");
-  ControlNetConfig built;
-  for (const auto& [key, tensor] : controlnet) {
-    if (key == "controlnet_cond_embedding.conv_in.weight") built.picture_channels = tensor.size(1);
-  }
-  write_part(folder / "controlnet", controlnet_json(config, built), controlnet);
+  write_part(folder / "controlnet", controlnet_json(config), part_of(trained, "controlnet."));
   StateDict unet = first_unet(config).network([](StateDict weights) { return weights; });
   for (const auto& [key, tensor] : part_of(trained, "unet.")) unet[key] = tensor;
   write_part(folder / "unet", unet_json(config), std::move(unet));

@@ -591,6 +591,12 @@ class Seesr(Training):
         self.assertEqual(size(self.dir / "sr.png"), (64, 64))
         self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
 
+    def test_a_start_of_other_widths_is_written_as_it_was_read(self):
+        start, out = self.given / "models/seesr", self.dir / "seesr"  # whose ControlNet shows it pictures in few channels
+        self.succeed(*self.seesr(self.dir / "run", "--start", start, "--export", out, iterations=1))
+        self.assertEqual(json.loads((out / "controlnet/config.json").read_text()), CONTROLNET)
+        self.succeed(*self.seesr(self.dir / "more", "--start", out, iterations=1))
+
     def test_a_cache_changes_nothing(self):
         """New, full, or shared by two ranks; and it is what is read."""
         def trained(name, *more, **changes):

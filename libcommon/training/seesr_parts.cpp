@@ -218,6 +218,8 @@ SeesrOutlines outline_seesr_training(const SeesrConfig& config) {
       .unet = unet,
       .controlnet = std::make_shared<ControlNet>(controlnet)};
   check_together(outlines);
+  if (const auto factor = outlines.vae->factor(); config.data.crop % factor != 0)
+    throw UsageError(fmt::format("data.crop: {} is no multiple of {}", config.data.crop, factor));
   return outlines;
 }
 

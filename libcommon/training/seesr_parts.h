@@ -48,7 +48,7 @@ void set_frozen_precision(torch::nn::Module& network, at::ScalarType type);
 
 /// The networks that the configurations describe, without weights: zero, and in no memory until they are
 /// used. Throws Error that names the file which is missing or wrong, or the part which gives what the next
-/// doesn't take.
+/// doesn't take; UsageError where the crop is none of the autoencoder's.
 SeesrOutlines outline_seesr_training(const SeesrConfig& config);
 
 /// Writes `folder`/unet and `folder`/controlnet as diffusers reads them, float32: what the training began

@@ -1,8 +1,5 @@
 #include "training/seesr_trainer.h"
 
-#include <fmt/format.h>
-
-#include "core/error.h"
 #include "core/random.h"
 #include "nets/fill_module.h"
 #include "training/checkpoint.h"
@@ -57,9 +54,6 @@ SeesrTrainer::SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmet
       parts_(std::move(parts)),
       frozen_(config_, arithmetic_, parts_),
       group_(group) {
-  const auto factor = parts_.vae->factor();
-  if (config_.data.crop % factor != 0)
-    throw UsageError(fmt::format("data.crop: {} is no multiple of {}", config_.data.crop, factor));
   NamedParameters chosen;
   choose(
       *parts_.controlnet, "controlnet.", [](const std::string&) { return true; }, chosen);

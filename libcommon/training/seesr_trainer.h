@@ -15,7 +15,7 @@ namespace sr {
 class SeesrTrainer : public Trainable {
  public:
   /// What learns is float32, what doesn't in the arithmetic's type. `group`, which must outlive this, may be
-  /// null: alone. Throws UsageError where the crop is none of the autoencoder's.
+  /// null: alone.
   SeesrTrainer(const SeesrConfig& config, const Arithmetic& arithmetic, SeesrParts parts,
                ProcessGroup* group = nullptr);
 

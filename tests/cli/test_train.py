@@ -694,6 +694,8 @@ class Seesr(Training):
                                  ({"data__batch": 3, "accumulate": 2}, "accumulate = 2")]:
             with self.subTest(changes):
                 self.fail_with(2, message, *self.seesr(out, **changes))
+        for crop in [4, 36]:
+            self.fail_with(2, f"data.crop: {crop} is no multiple of 8", *self.seesr(out, "--print-plan", data__crop=crop))
         self.fail_with(2, "nowhere", *self.seesr(out, "--sd", "nowhere"))
         self.assertFalse(out.exists())
 

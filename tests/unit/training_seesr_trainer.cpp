@@ -195,9 +195,3 @@ TEST_CASE("SeeSR's trainer: without captions RAM, not DAPE, names what is sharp"
     CHECK(heard[i] == joined_tags(*parts.tags, present) + ",");
   }
 }
-
-TEST_CASE("SeeSR's trainer: a crop that the autoencoder can't take is refused") {
-  auto config = config_of(kSettings);
-  config.data.crop = 36;
-  CHECK_THROWS_WITH_AS(SeesrTrainer(config, {}, parts_of()), "data.crop: 36 is no multiple of 8", UsageError);
-}

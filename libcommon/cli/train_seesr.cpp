@@ -23,6 +23,17 @@ std::string lr_of(const fs::path& folder) {
       fmt::format("{}: there is gt/, and neither sr_bicubic/ nor lr/", printable(folder.string())));
 }
 
+/// Whether the folders of --data have one of that name in them. Throws UsageError where some have, and others
+/// have not.
+bool all_have(const std::vector<std::string>& folders, const char* name) {
+  const auto has = [&](const fs::path& folder) { return is_folder(folder / name); };
+  const auto lacking = std::ranges::find_if_not(folders, has);
+  if (lacking == folders.end()) return true;
+  if (std::ranges::none_of(folders, has)) return false;
+  throw UsageError(fmt::format("--data: {} has no {}/, and other folders have: all must, or none",
+                               printable(*lacking), name));
+}
+
 /// Empty where there is none.
 fs::path file_of(const std::string& weights, const WeightsSource& source) {
   try {
@@ -108,11 +119,8 @@ void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic, W
 }
 
 TrainOptions with_pair_folders(TrainOptions options) {
-  const auto pairs = [](const fs::path& folder) { return is_folder(folder / "gt"); };
-  if (options.hr.empty() || !options.lr.empty() || !std::ranges::all_of(options.hr, pairs)) return options;
-  const bool tagged = options.tags.empty() && std::ranges::all_of(options.hr, [](const fs::path& folder) {
-                        return is_folder(folder / "tag");
-                      });
+  if (options.hr.empty() || !options.lr.empty() || !all_have(options.hr, "gt")) return options;
+  const bool tagged = options.tags.empty() && all_have(options.hr, "tag");
   for (auto& name : options.hr) {
     const fs::path folder = name;
     options.lr.push_back(lr_of(folder));

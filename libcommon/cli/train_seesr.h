@@ -22,7 +22,7 @@ void print_seesr_plan(const SeesrConfig& config, const Arithmetic& arithmetic, W
 
 /// Folders as SeeSR prepares them, each with gt/, sr_bicubic/ or lr/, and perhaps tag/, become those folders
 /// in the options' place. Other folders stay as they are. Throws UsageError where a folder has gt/ and no LR
-/// pictures.
+/// pictures, and where some folders have gt/, or tag/, and others have not.
 TrainOptions with_pair_folders(TrainOptions options);
 
 }  // namespace sr

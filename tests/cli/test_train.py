@@ -567,6 +567,11 @@ class Seesr(Training):
                                  data="pairs/gt", iterations=1))
         (self.dir / "half/gt").mkdir(parents=True)
         self.fail_with(2, "neither sr_bicubic/ nor lr/", *self.seesr(self.dir / "c", data=self.dir / "half"))
+        for name, lacking in [("plain", "gt"), ("untagged", "tag")]:
+            other = self.dir / name
+            shutil.copytree(self.given / ("hr" if name == "plain" else "pairs"), other)
+            shutil.rmtree(other / "tag", ignore_errors=True)
+            self.fail_with(2, f"{other} has no {lacking}/", *self.seesr(self.dir / "d", "--data", other))
 
     def test_results_are_taken(self):
         """Both folders, whose frozen tensors are Stable Diffusion's, and sr-diffuse runs with them."""

@@ -137,7 +137,9 @@ Arithmetic arithmetic_of(const ComputeOptions& options) {
       {"auto", Precision::automatic}, {"fp32", Precision::fp32}, {"bf16", Precision::bf16}};
   const auto known = precisions.find(options.precision);
   if (known == precisions.end()) throw UsageError("--precision: training knows auto, fp32 and bf16");
-  return {device, choose_type(known->second, device)};
+  const auto type = choose_type(known->second, device);
+  // gradients would vanish in float16: losses aren't scaled here
+  return {device, type == at::kHalf ? at::kFloat : type};
 }
 
 // --- results -----------------------------------------------------------------------------------------------

@@ -232,8 +232,8 @@ std::shared_ptr<const Validation> validation_of(const Config& config, const Trai
 
 void validate_with(std::shared_ptr<const Validation> validation, const ValidationConfig& config,
                    Validation::Enhance enhanced, RunOptions& run) {
+  if (config.wanted()) run.validate_every = config.every;
   if (!validation) return;
-  run.validate_every = config.every;
   run.validate = [validation = std::move(validation), enhanced = std::move(enhanced)](
                      const fs::path& samples) { return validation->run(enhanced, samples); };
 }

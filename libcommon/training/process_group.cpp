@@ -202,6 +202,20 @@ std::vector<double> ProcessGroup::mean(const std::vector<double>& values) {
 
 void ProcessGroup::barrier() { mean({0}); }
 
+void ProcessGroup::await_first() {
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  if (!connection_) return;
+  const auto key = fmt::format("rank-0-is-here/{}", awaited_++);
+  together([&] {  // the store is rank 0's or its agent's, and goes with it
+    if (ranks_.rank == 0) connection_->store->set(key, std::vector<std::uint8_t>{1});
+    while (!connection_->store->check({key})) {
+      check_interrupted();
+      std::this_thread::sleep_for(kPause);
+    }
+  });
+  barrier();
+}
+
 ProcessGroup::Finish ProcessGroup::start_sum(const Tensor& values) {
   if (!connection_) return [] {};
   std::vector<Tensor> tensors{values};

@@ -21,8 +21,8 @@ class ProcessGroup {
   using Finish = std::function<void()>;
 
   /// Meets the other ranks; one alone needs no network. `device`: where this process trains. `timeout`: no
-  /// less than what one rank may do alone while the others wait (validation, a checkpoint). Throws UsageError
-  /// where the ranks don't find each other in that time.
+  /// less than what one rank may do alone while the others wait (a checkpoint; validation: see await_first).
+  /// Throws UsageError where the ranks don't find each other in that time.
   explicit ProcessGroup(const Ranks& ranks, const at::Device& device,
                         std::chrono::milliseconds timeout = std::chrono::minutes(30));
   /// Waits for what is under way: until the other ranks do their part, or die, or time is up.
@@ -45,6 +45,9 @@ class ProcessGroup {
   /// connections down while another still reads from them.
   void barrier();
 
+  /// The same, but the others wait for rank 0 however long it takes, unless it dies.
+  void await_first();
+
   /// Sums `values` (dense, on device(), float32 or float64) over the ranks in place, in the background: not
   /// to be touched until the answer is called. The same bits everywhere.
   Finish start_sum(const Tensor& values);
@@ -59,6 +62,7 @@ class ProcessGroup {
   at::Device device_;
   std::chrono::milliseconds timeout_;
   std::unique_ptr<Connection> connection_;  // null for one rank
+  int awaited_ = 0;                         // how often rank 0 was
 };
 
 }  // namespace sr

@@ -14,6 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kValidation = "validation";
+
 /// What an iteration's log line says: losses, and how fast it goes.
 class Pace {
  public:
@@ -52,6 +54,7 @@ class Run {
   }
 
   void train() {
+    if (done_ > 0 && due(options_.validate_every)) validate();
     if (done_ >= config_.iterations) return;
     const auto* group = options_.group;
     BatchSource source(config_.data, done_, group ? group->rank() : 0, group ? group->count() : 1);
@@ -99,8 +102,7 @@ class Run {
     const auto report = stepped(batch);
     done_++;
     pace.count(source);
-    if (!writes()) return;
-    if (due(config_.log_every)) run_log_->write(done_, "train", pace.entry(report));
+    if (writes() && due(config_.log_every)) run_log_->write(done_, "train", pace.entry(report));
     if (due(options_.validate_every)) validate();
     if (due(config_.checkpoint_every)) save();
   }
@@ -130,7 +132,13 @@ class Run {
     saved_ = done_;
   }
 
+  /// Unless it has been done; by rank 0, for which the others wait.
   void validate() {
+    if (writes() && !run_log_->has(done_, kValidation)) write_scores();
+    if (options_.group != nullptr) options_.group->await_first();
+  }
+
+  void write_scores() {
     const auto scores = options_.validate(options_.folder / "samples" / fmt::format("{:07}", done_));
     RunLog::Entry entry;
     std::string told;
@@ -139,7 +147,7 @@ class Run {
       told += fmt::format("{}{} {:.4f}", told.empty() ? "" : ", ", name, mean);
     }
     entry.emplace_back("pictures", scores.pictures);
-    run_log_->write(done_, "validation", entry);
+    run_log_->write(done_, kValidation, entry);
     log_.note(fmt::format("iteration {}: {}", done_, told));
   }
 

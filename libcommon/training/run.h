@@ -21,16 +21,16 @@ struct RunOptions {
   ProgressMode progress = ProgressMode::automatic;
   ProcessGroup* group = nullptr;  ///< of several processes, of which rank 0 writes; null: alone
 
-  std::int64_t validate_every = 0;  ///< iterations, and after the last one; 0: never
-  /// Keeps pictures in the folder, and a sheet of them beside it.
+  std::int64_t validate_every = 0;  ///< iterations, and after the last one; 0: never. The same on all ranks
+  /// Keeps pictures in the folder, and a sheet of them beside it. Rank 0 alone is asked.
   std::function<ValidationScores(const fs::path& samples)> validate;
 };
 
-/// Trains `trainer` to the last iteration. A signal ends it with a checkpoint of the last whole iteration
-/// (Interrupted); a loss that is no number with an Error that names the last good checkpoint. The parameters
-/// after N iterations are the same to the bit (float32 on the CPU, as many threads) however often the run was
-/// stopped and resumed. `settings` is the text that `config` was read from. Throws UsageError where the
-/// folder holds a run and `resume` is not asked for.
+/// Trains `trainer` to the last iteration; a validation that was interrupted comes first. A signal ends it
+/// with a checkpoint of the last whole iteration (Interrupted); a loss that is no number with an Error that
+/// names the last good checkpoint. The parameters after N iterations are the same to the bit (float32 on the
+/// CPU, as many threads) however often the run was stopped and resumed. `settings` is the text that `config`
+/// was read from. Throws UsageError where the folder holds a run and `resume` is not asked for.
 void run_training(Trainable& trainer, const RunConfig& config, const std::string& settings,
                   const RunOptions& options, Log& log);
 

@@ -1,5 +1,6 @@
 #include "training/run_log.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
@@ -27,20 +28,31 @@ void keep_until(const fs::path& path, std::int64_t last) {
   });
 }
 
+/// What each line begins with.
+RunLog::Entry head(std::int64_t iteration, const std::string& kind) {
+  return {{"iteration", iteration}, {"kind", kind}};
+}
+
 }  // namespace
 
 RunLog::RunLog(const fs::path& run, std::int64_t iteration)
-    : name_(printable((run / "log.ndjson").string())), file_(nullptr, std::fclose) {
-  const auto path = run / "log.ndjson";
-  if (path_exists(path)) keep_until(path, iteration);
-  file_.reset(std::fopen(path.c_str(), "a"));
-  if (!file_) throw Error(fmt::format("{}: {}", name_, std::strerror(errno)));
+    : path_(run / "log.ndjson"), file_(nullptr, std::fclose) {
+  if (path_exists(path_)) keep_until(path_, iteration);
+  file_.reset(std::fopen(path_.c_str(), "a"));
+  if (!file_) throw Error(fmt::format("{}: {}", printable(path_.string()), std::strerror(errno)));
+}
+
+bool RunLog::has(std::int64_t iteration, const std::string& kind) const {
+  auto beginning = json_object(head(iteration, kind));
+  beginning.back() = ',';
+  return std::ranges::any_of(split(read_file(path_), '\n'),
+                             [&](const std::string& line) { return line.starts_with(beginning); });
 }
 
 void RunLog::write(std::int64_t iteration, const std::string& kind, const Entry& entry) {
-  Entry line{{"iteration", iteration}, {"kind", kind}};
+  Entry line = head(iteration, kind);
   line.insert(line.end(), entry.begin(), entry.end());
-  write_text(file_.get(), name_, json_object(line) + "\n");
+  write_text(file_.get(), printable(path_.string()), json_object(line) + "\n");
 }
 
 }  // namespace sr

@@ -21,11 +21,13 @@ class RunLog {
   /// since those iterations come again. Throws Error.
   RunLog(const fs::path& run, std::int64_t iteration);
 
+  /// Whether it tells that of that iteration.
+  bool has(std::int64_t iteration, const std::string& kind) const;
   /// {"iteration":N,"kind":KIND, ...}, flushed.
   void write(std::int64_t iteration, const std::string& kind, const Entry& entry);
 
  private:
-  std::string name_;
+  fs::path path_;
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 

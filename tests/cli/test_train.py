@@ -344,6 +344,21 @@ class Runs(Training):
         self.assertEqual(len(log_of(self.dir / "run", "validation")), 1)
         self.assertFalse((self.dir / "run/samples").exists())
 
+    def test_a_validation_that_was_interrupted_comes_first(self):
+        """Also after the last iteration; and none is made twice."""
+        out = self.dir / "run"
+        command = self.short(out, "--resume", "--validate", self.given / "hr", iterations=4, validation__every=2)
+        self.succeed(*command)
+        whole, log = digests(out / "samples"), (out / "log.ndjson").read_text()
+        self.succeed(*command)
+        self.assertEqual((out / "log.ndjson").read_text(), log)
+        shutil.rmtree(out / "samples/0000004")
+        (out / "samples/0000004.png").unlink()
+        (out / "log.ndjson").write_text("".join(log.splitlines(keepends=True)[:-1]))
+        self.succeed(*command)
+        self.assertEqual(digests(out / "samples"), whole)
+        self.assertEqual((out / "log.ndjson").read_text(), log)
+
     def test_a_loss_that_is_no_number(self):
         out = self.dir / "run"
         result = self.fail_with(1, "the last good checkpoint is", *self.short(
@@ -731,8 +746,9 @@ class Ranks(Training):
 
     def test_two_train_as_one(self):
         self.succeed(*self.short(self.dir / "one", iterations=10))
-        status, said = self.finish(self.start(self.short(self.dir / "two", iterations=10)))
+        status, said = self.finish(self.start(self.short(self.dir / "two", "--validate", self.given / "hr", iterations=10)))
         self.assertEqual(status, [0, 0], said)
+        self.assertEqual(len(log_of(self.dir / "two", "validation")), 1)
         one, two = log_of(self.dir / "one"), log_of(self.dir / "two")
         self.assertEqual([line["iteration"] for line in two], list(range(1, 11)))
         for a, b in zip(one, two):

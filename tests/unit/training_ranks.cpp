@@ -493,6 +493,22 @@ accumulate = 2
 
 // --- ranks that go ---
 
+TEST_CASE("process group: rank 0 is awaited beyond the time in which all must answer") {
+  constexpr auto kShort = std::chrono::seconds(3);
+  const int port = free_port();
+  std::thread first([&] {
+    ProcessGroup group(loopback(0, 2, port), at::kCPU, kShort);
+    std::this_thread::sleep_for(kShort + std::chrono::seconds(1));
+    group.await_first();
+  });
+  const auto [sentence, seconds] = failure_of([&] {
+    ProcessGroup group(loopback(1, 2, port), at::kCPU, kShort);
+    group.await_first();
+  });
+  first.join();
+  CHECK(sentence == "none");
+}
+
 TEST_CASE("process group: a rank that is killed ends the others' waiting") {
   const int port = free_port();
   OtherRank other("the other rank: silent", port);

@@ -8,7 +8,7 @@ import unittest
 
 from harness import ROOT
 from test_examples import examples, pages
-from toy_world import SMALLER, copy_files, shell
+from toy_world import SMALLER, Files, copy_files, shell
 
 PAGES = ["README.md", "GUIDE.md"]
 
@@ -52,6 +52,20 @@ class Docs(unittest.TestCase):
 
     def test_guide(self):
         self.check("GUIDE.md")
+
+    def test_seesr_pairs(self):
+        """Those that share/presets/README.md makes are what training takes, in subfolders too."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name) / "here"
+            copy_files(folder)
+            shutil.rmtree(folder / "LSDIR")
+            Files(folder).pictures("LSDIR", ["a.png", "b/a.png"], 512, 512)
+            (_, commands), = blocks("share/presets/README.md")
+            train = "sr-train seesr --config seesr --data train/ -o pairs-run/\n"
+            result = shell(commands + train, folder)
+            self.assertEqual(result.returncode, 0, result.stderr.decode(errors="replace"))
+            for caption in ["a.txt", "b/a.txt"]:
+                self.assertTrue((folder / "train/tag" / caption).read_text().endswith(",\n"))
 
     def test_exceptions_are_there(self):
         lines = [line for page in PAGES for _, commands in blocks(page) for line in commands.splitlines()]

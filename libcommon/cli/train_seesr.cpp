@@ -54,12 +54,11 @@ ProgramInfo seesr_info(const std::string& kept_runs) {
       "SeeSR's representation cross-attention learn to tell the noise in latents of the sharp one. The "
       "settings are the preset seesr, or a .toml file that may extend it. --set changes any of them.\n\n" +
           kept_runs +
-          "A folder of --data with gt/, sr_bicubic/ or lr/, and tag/ in it holds pairs as SeeSR prepares "
-          "them (sr-degrade --pairs, and a text of tags of each sharp picture). In any other, HR pictures "
-          "are cropped and degraded on the fly. Without tags RAM names what the sharp crop shows. "
-          "Of --validate the first pictures (validation.pictures) are made anew each time as sr-diffuse "
-          "would, "
-          "in few steps (validation.steps) and by the same noise; RUN keeps them.",
+          "Folders of --data with gt/, sr_bicubic/ or lr/, and tag/ in them hold pairs as SeeSR prepares "
+          "them (sr-degrade --pairs, and a text of tags of each sharp picture): all do, or none. In others, "
+          "HR pictures are cropped and degraded on the fly. Without tags RAM names what the sharp crop "
+          "shows. Of --validate the first pictures (validation.pictures) are made anew each time as "
+          "sr-diffuse would, in few steps (validation.steps) and by the same noise; RUN keeps them.",
       {{"sr-train seesr --config seesr --data LSDIR --validate Set5/HR -o run/", "Train as SeeSR does."},
        {"sr-train seesr --config seesr --data pairs/ -o run/", "From pairs that were made before."},
        {"sr-train seesr -o run/ --resume --export seesr/", "Write unet/ and controlnet/ for sr-diffuse."}}};

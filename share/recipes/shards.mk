@@ -6,8 +6,10 @@
 SHARDS ?= 16
 RUN ?= $(error say what to do: RUN='sr-upscale -r photos/ -o big/ --skip-existing')
 STATE ?= .shards-$(SHARDS)-$(firstword $(shell printf %s '$(subst ','\'',$(RUN))' | cksum))
+NUMBERS := $(shell seq $(SHARDS) 2>/dev/null)
+$(if $(filter $(SHARDS),$(lastword $(NUMBERS))),,$(error SHARDS=$(SHARDS) is no number of shards))
 
-all: $(patsubst %,$(STATE)/%.done,$(shell seq $(SHARDS)))
+all: $(patsubst %,$(STATE)/%.done,$(NUMBERS))
 
 $(STATE)/%.done: | $(STATE)
 	@if mkdir '$(STATE)/$*.claim' 2>/dev/null; then \
@@ -21,6 +23,6 @@ $(STATE):
 
 release:
 	@for claim in '$(STATE)'/*.claim; do \
-	  [ -e "$${claim%.claim}.done" ] || rmdir "$$claim"; done
+	  [ ! -d "$$claim" ] || [ -e "$${claim%.claim}.done" ] || rmdir "$$claim"; done
 
 .PHONY: all release

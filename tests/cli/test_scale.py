@@ -22,6 +22,19 @@ def environment(**slurm):
     return {**clean, "PATH": f"{BIN}:{clean['PATH']}", **{ARRAY[name]: str(value) for name, value in slurm.items()}}
 
 
+def two_machines(folder):
+    """Variables for two machines that are this one, by a stand-in for ssh, which gives all behind the machine's name to a
+    shell; and `hosts`, their list."""
+    ssh = folder / "ssh"
+    ssh.write_text('#!/bin/bash\nuntil [ "$1" = alpha ] || [ "$1" = beta ]; do shift; done\necho "$1" >>"$MACHINES"\n'
+                   'shift\n[ "$1" != -- ] || shift\nexec bash -c "$*"\n')
+    ssh.chmod(0o755)
+    (folder / "hosts").write_text("alpha\nbeta\n")
+    # a login shell that runs nothing: the recipe's jobs have a shell of their own
+    return {**environment(), "SHELL": "/bin/false", "PARALLEL_SSH": str(ssh), "MACHINES": str(folder / "machines"),
+            "PARALLEL_HOME": str(folder / "parallel")}
+
+
 class Scale(Case):
     def setUp(self):
         super().setUp()
@@ -83,13 +96,15 @@ class Scale(Case):
     def test_slurm_recipe(self):
         def task(number):
             variables = environment(ID=number, MIN=1, MAX=2, STEP=1, COUNT=2, CPUS=1)
-            # the recipe gives --threads
-            return run("bash", RECIPES / "slurm.sbatch", *[part for part in self.command if part not in ["--threads", "1"]], cwd=self.dir,
-                       env=variables)
+            # one has --threads, the other is given it by the recipe
+            command = [part for part in self.command if number == 1 or part not in ["--threads", "1"]]
+            return run("bash", RECIPES / "slurm.sbatch", *command, cwd=self.dir, env=variables)
 
         for result in self.both(task):
             self.assertEqual(result.returncode, 0, result.stderr.decode())
         self.check_done()
+        given = run("bash", RECIPES / "slurm.sbatch", "echo", "--threads=2", env=environment(CPUS=8))
+        self.assertEqual(given.stdout, b"--threads=2 --shard slurm\n")
         # what Slurm itself reads
         subprocess.run(["bash", "-n", RECIPES / "slurm.sbatch"], check=True)
         directives = [line for line in (RECIPES / "slurm.sbatch").read_text().splitlines() if line.startswith("#SBATCH")]
@@ -139,25 +154,45 @@ class Scale(Case):
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=60)
         self.assertEqual([path.name for state in self.dir.glob(".shards-1-*") for path in state.iterdir()], [])
+        self.assertEqual(run(*command, "release", cwd=self.dir).returncode, 0)  # nothing is left to free
 
     @needs("parallel")
     def test_parallel_recipe(self):
-        # two machines that are this one, by a stand-in for ssh, which gives all behind the machine's name to a shell
-        ssh = self.dir / "ssh"
-        ssh.write_text('#!/bin/bash\nuntil [ "$1" = alpha ] || [ "$1" = beta ]; do shift; done\necho "$1" >>"$MACHINES"\n'
-                       'shift\n[ "$1" != -- ] || shift\nexec bash -c "$*"\n')
-        ssh.chmod(0o755)
-        (self.dir / "hosts").write_text("alpha\nbeta\n")
-        # a login shell that runs nothing: the recipe's jobs have a shell of their own
-        variables = {**environment(), "SHELL": "/bin/false", "PARALLEL_SSH": str(ssh), "MACHINES": str(self.dir / "machines"),
-                     "PARALLEL_HOME": str(self.dir / "parallel")}
+        variables = two_machines(self.dir)
         self.recipe("over-ssh", "hosts", 4, *self.command, env=variables)
         self.check_done()
         machines = set((self.dir / "machines").read_text().split())
         self.assertEqual(machines, {"alpha", "beta"})
         self.assertEqual(len((self.dir / "hosts.joblog").read_text().splitlines()), 5)
-        usage = run(RECIPES / "over-ssh", "hosts", cwd=self.dir, env=variables)
-        self.assertEqual((usage.returncode, usage.stderr[:8]), (2, b"over-ssh"))
+        failed = run(RECIPES / "over-ssh", "hosts", 1, "sr-degrade", "none.png", "-o", "none/", cwd=self.dir, env=variables)
+        self.assertEqual(failed.returncode, 1, failed.stderr)
+
+
+class Recipes(Case):
+    @needs("parallel")
+    def test_parallel_recipe_takes_words_as_they_are(self):
+        variables = two_machines(self.dir)
+        here = self.dir / "wd {} {= $_=`touch pwned` =}"
+        here.mkdir()
+        words = ["in {} dir/", "{= $_=`touch pwned` =}", "$(touch pwned); '\"\\", "a\nline\n", "", "{#}", "*", "é", "!"]
+        show = "import sys; print(sys.argv[1:])"
+        result = run(RECIPES / "over-ssh", "../hosts", 1, "python3", "-c", show, *words, cwd=here, env=variables)
+        self.assertEqual(result.stdout.decode(), f"{[*words, '--shard', '1/1']}\n", result.stderr)
+        self.assertEqual(list(here.iterdir()) + list(self.dir.glob("pwned")), [])
+
+    @needs("make")
+    def test_recipes_without_a_number_or_command_say_how_to_use_them(self):
+        (self.dir / "hosts").write_text(":\n")
+        for shell, recipe, *arguments in [("sh", "over-ssh", "hosts"), ("sh", "over-ssh", "hosts", "sr-degrade", "in", "-o", "out/"),
+                                          ("sh", "over-ssh", "hosts", "abc", "true"), ("sh", "over-ssh", "hosts", "0", "true"),
+                                          ("bash", "slurm.sbatch")]:
+            usage = run(shell, RECIPES / recipe, *arguments, cwd=self.dir, env=environment())
+            self.assertEqual((usage.returncode, usage.stderr.count(b"\n")), (2, 1), usage.stderr)
+            self.assertIn(f"{recipe} ".encode(), usage.stderr)
+        for shards in ["abc", "0"]:
+            result = run("make", "-f", RECIPES / "shards.mk", f"SHARDS={shards}", "RUN=true", cwd=self.dir, env=environment())
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(b"SHARDS", result.stderr)
 
 
 if __name__ == "__main__":

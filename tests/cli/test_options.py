@@ -41,6 +41,8 @@ class Options(Case):
             closed = subprocess.run(["sh", "-c", f"{run.__globals__['BIN']}/{program} --help >&-"], capture_output=True)
             self.assertEqual(closed.returncode, 1)
             self.assertIn(b"standard output", closed.stderr)
+        with open("/dev/full", "wb") as full:
+            self.assertNotEqual(run(ROOT / "scripts/fetch-weights", "--list", stdout=full).returncode, 0)
 
     def test_wrong_usage_is_status_2_in_one_line(self):
         for program in PROGRAMS:

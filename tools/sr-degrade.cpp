@@ -10,21 +10,18 @@ sr::ProgramInfo info() {
       "sr-degrade",
       "make low-resolution images of high-resolution ones",
       "[OPTION]... IN... -o OUT | --pairs DIR",
-      "Makes LR images for training and benchmarks. The method is a preset or a file of your own: bicubic is "
-      "MATLAB's imresize with antialiasing, by which the field's test sets were made (sides become "
+      "Makes LR images for training and benchmarks. The method is a preset or a file of your own: bicubic "
+      "is MATLAB's imresize with antialiasing, by which the field's test sets were made (sides become "
       "ceil(side / scale)); realesrgan is Real-ESRGAN's second-order degradation, seesr the same as SeeSR "
-      "made "
-      "its training pairs with, bsrgan BSRGAN's shuffled one. Presets are TOML files, degrade-NAME.toml in "
-      "the "
-      "share folder's presets/; README.md there explains how to write one.\n"
+      "made its training pairs with, bsrgan BSRGAN's shuffled one. Presets are TOML files, "
+      "degrade-NAME.toml in the share folder's presets/; README.md there explains how to write one.\n"
       "\n"
       "What is random is drawn from the seed and the picture's name alone: the same seed gives the same "
-      "bytes for "
-      "any --threads, order or --shard. --record keeps all that was drawn, --replay does it again.\n"
+      "bytes for any --threads, order or --shard. --record keeps all that was drawn, --replay does it "
+      "again.\n"
       "\n"
       "IN is a file, a folder, or - for standard input; OUT a file, a folder, or - for standard output. "
-      "Results are "
-      "PNG unless OUT's name or --format says otherwise.",
+      "Results are PNG unless OUT's name or --format says otherwise.",
       {{"sr-degrade -m bicubic -s 4 HR/ -o LR/", "Make the LR half of a benchmark."},
        {"sr-degrade -m realesrgan --seed 7 --record recipes.ndjson HR/ -o LR/",
         "Degrade photographs as Real-ESRGAN does, and keep what was drawn."},

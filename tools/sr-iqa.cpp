@@ -17,15 +17,14 @@ sr::ProgramInfo info() {
       "judge pictures without a reference: NIQE, CLIP-IQA, MUSIQ, MANIQA and others",
       "[OPTION]... IN...",
       "Prints a row for each picture and their mean. IN is a file, a folder, or - for standard input. "
-      "Measures "
-      "share one pass over the pictures, and one CLIP. Each number's protocol is printed with it.\n"
+      "Measures share one pass over the pictures, and one CLIP. Each number's protocol is printed with "
+      "it.\n"
       "\n"
-      "niqe is BasicSR's (Y of YCbCr), clipiqa the paper's ('Good photo.' against 'Bad photo.'), maniqa has "
-      "KonIQ-10k's weights; --protocol seesr takes pyiqa's: Y of YIQ, five pairs of prompts, PIPAL's "
-      "weights. "
-      "niqe-gray is nearest to the authors' MATLAB program. sfd-iqa=FILE takes the discriminators that "
-      "sr-train "
-      "wrote for SFD; sfd-iqa-feat-d and sfd-iqa-tg-d are its two parts alone.\n"
+      "niqe is BasicSR's (Y of YCbCr), clipiqa the paper's ('Good photo.' against 'Bad photo.'), maniqa "
+      "has KonIQ-10k's weights; --protocol seesr takes pyiqa's: Y of YIQ, five pairs of prompts, PIPAL's "
+      "weights. niqe-gray is nearest to the authors' MATLAB program. sfd-iqa=FILE takes the "
+      "discriminators that sr-train wrote for SFD; sfd-iqa-feat-d and sfd-iqa-tg-d are its two parts "
+      "alone.\n"
       "\n"
       "A picture that a measure has no score for, such as a constant one, is an error. Networks' weights are "
       "official files: scripts/fetch-weights gets them by name. NAME=FILE takes others.",

@@ -21,10 +21,9 @@ sr::ProgramInfo info() {
       "sr-train",
       "train super-resolution networks, DAPE, and SeeSR",
       "COMMAND ...",
-      "Trains networks for fidelity (psnr), or against discriminators (gan): SeD's, SFD's, LDL's, ESRGAN's "
-      "and Real-ESRGAN's ways are presets. dape trains what SeeSR sees pictures' contents by, seesr its "
-      "diffusion. Runs can be "
-      "stopped at any moment and resumed.",
+      "Trains networks for fidelity (psnr), or against discriminators (gan): SeD's, SFD's, LDL's, "
+      "ESRGAN's and Real-ESRGAN's ways are presets. dape trains what SeeSR sees pictures' contents by, "
+      "seesr its diffusion. Runs can be stopped at any moment and resumed.",
       {{"sr-train psnr --config srvgg --data DIV2K/HR --validate Set5/HR -o run/", "Train a small network."},
        {"sr-train gan --config sed-p --data DF2K/HR -o sed/", "Train as SeD does."},
        {"sr-train dape --config dape --data COCO/train2017 -o dape/", "Train DAPE from RAM."},

@@ -11,22 +11,18 @@ sr::ProgramInfo info() {
       "enlarge and restore photographs with super-resolution networks",
       "[OPTION]... IN... -o OUT",
       "Runs a super-resolution network over pictures of any format that libvips reads and writes them "
-      "enlarged. "
-      "IN is a file, a folder, or - for standard input; OUT a file, a folder, or - for standard output. "
-      "Without -m the bundled model enlarges four times.\n"
+      "enlarged. IN is a file, a folder, or - for standard input; OUT a file, a folder, or - for standard "
+      "output. Without -m the bundled model enlarges four times.\n"
       "\n"
-      "Checkpoints work as downloaded: RRDBNet (ESRGAN, Real-ESRGAN, BSRGAN), SRVGGNetCompact, SwinIR, EDSR, "
-      "MSRResNet, NAFNet, and Se-RRDB as sr-train exports it, are told apart by their tensors. Names of the "
-      "catalogue are looked for in "
-      "--weights, "
-      "$SR_WEIGHTS, $XDG_DATA_HOME/sr-tools/weights and the installed share folder; scripts/fetch-weights "
-      "gets "
-      "them. bicubic is MATLAB's bicubic interpolation, the first row of every table.\n"
+      "Checkpoints work as downloaded: RRDBNet (ESRGAN, Real-ESRGAN, BSRGAN), SRVGGNetCompact, SwinIR, "
+      "EDSR, MSRResNet, NAFNet, and Se-RRDB as sr-train exports it, are told apart by their tensors. "
+      "Names of the catalogue are looked for in --weights, $SR_WEIGHTS, $XDG_DATA_HOME/sr-tools/weights "
+      "and the installed share folder; scripts/fetch-weights gets them. bicubic is MATLAB's bicubic "
+      "interpolation, the first row of every table.\n"
       "\n"
-      "Orientation is applied, colours are converted to sRGB, depth, greyness, transparency and metadata are "
-      "kept. Pictures larger than memory stream through in tiles. A result appears under its name only when "
-      "it is "
-      "complete.",
+      "Orientation is applied, colours are converted to sRGB, depth, greyness, transparency and metadata "
+      "are kept. Pictures larger than memory stream through in tiles. A result appears under its name "
+      "only when it is complete.",
       {{"sr-upscale photo.jpg -o big.png", "Enlarge a photograph four times."},
        {"sr-upscale -r album/ -o big/ --skip-existing",
         "Enlarge a tree of photographs; run again, it resumes."},

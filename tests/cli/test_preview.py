@@ -12,6 +12,16 @@ class Preview(Case):
         vips("crop", path, part, *rectangle)
         return pixels(part)[0]
 
+    def top(self, sheet, picture, left):
+        """The sheet's line where the picture begins over white, this far from the left; None where it isn't shown."""
+        (samples, bands), width, across = pixels(picture), size(picture)[0], size(sheet)[0]
+        colours = [round(255 - (255 - samples[i + (band if bands > 1 else 0)]) * (samples[i + 3] if bands == 4 else 255) / 255)
+                   for i in range(0, len(samples), bands) for band in range(3)]
+        wanted = [tuple(colours[i:i + 3 * width]) for i in range(0, len(colours), 3 * width)]
+        shown = pixels(sheet)[0]
+        lines = [shown[i:i + 3 * width] for i in range(3 * left, len(shown), 3 * across)]
+        return next((y for y in range(len(lines)) if lines[y:y + len(wanted)] == wanted), None)
+
     def test_a_sheet_shows_the_middle_before_and_after(self):
         picture, sheet = self.scaled("a.png", 120, 110), self.dir / "sheet.png"
         for name, more in [("plain.png", []), ("shown.png", ["--preview", sheet]), ("bicubic.png", ["-m", "bicubic"])]:
@@ -40,10 +50,18 @@ class Preview(Case):
 
     def test_other_scales_greyness_and_transparency(self):
         grey, clear, sheet = self.dir / "grey.png", self.dir / "clear.png", self.dir / "sheet.png"
-        vips("colourspace", self.crop("rgb.png", 33, 21), grey, "b-w")
-        vips("bandjoin_const", self.crop("rgb.png", 33, 21), clear, "128")
-        self.succeed("sr-upscale", "--scale", "1.7", grey, clear, "-o", f"{self.dir}/out/", "--preview", sheet)
-        self.assertEqual(size(sheet)[0], 8 + 2 * (size(self.dir / "out/grey.png")[0] + 8))
+        vips("colourspace", self.crop("rgb.png"), grey, "b-w")
+        vips("bandjoin_const", self.crop("rgb.png"), clear, "128")
+        enlarge = ["sr-upscale", "--scale", "1.7", grey, clear]
+        self.succeed(*enlarge, "-o", f"{self.dir}/out/", "--preview", sheet)
+        self.succeed(*enlarge, "-o", f"{self.dir}/bicubic/", "-m", "bicubic", "--alpha", "flatten=white")
+        width, height = size(self.dir / "out/grey.png")
+        self.assertEqual(size(sheet)[0], 8 + 2 * (width + 8))
+        tops = [self.top(sheet, self.dir / folder / name, left) for name in ["grey.png", "clear.png"]
+                for folder, left in [("bicubic", 8), ("out", width + 16)]]
+        self.assertEqual(tops[:2], [8, 8])
+        self.assertGreater(tops[2], 8 + height)
+        self.assertEqual(tops[2], tops[3])
 
     def test_what_a_preview_cannot_be(self):
         picture, out = self.crop("in/a.png"), self.dir / "out.png"

@@ -118,7 +118,7 @@ Fields read_fields(const std::string& path, const std::string& file) {
   const auto lines = lines_of(read_named_file(path));
   const bool json = !lines.empty() && lines[0].text[lines[0].text.find_first_not_of(" \t")] == '{';
   auto fields = json ? parse_json_lines(lines, file) : parse_tables(lines, file);
-  if (fields.rows.empty()) throw UsageError(fmt::format("{}: there are no scores in it", file));
+  if (fields.rows.empty()) throw UsageError(fmt::format("{}: there are no rows in it", file));
   return fields;
 }
 

@@ -153,7 +153,7 @@ ExitStatus print_tsne(Program& program, const TsneConfig& config) {
   const auto rows = read_rows(config.files);
   check_perplexity(config.perplexity, rows.names.size());
   const auto start = config.init == "pca" ? TsneOptions::Start::pca : TsneOptions::Start::random;
-  Tsne tsne(matrix_of(rows), {config.perplexity, start, config.seed});
+  auto tsne = needed_to_start([&] { return Tsne(matrix_of(rows), {config.perplexity, start, config.seed}); });
   Progress progress(program.log(), program.progress(), static_cast<size_t>(config.iterations));
   for (std::int64_t i = 0; i < config.iterations; ++i) {
     check_interrupted();

@@ -15,6 +15,7 @@ namespace sr {
 namespace {
 
 constexpr double early_exaggeration = 12, start_deviation = 1e-4;
+constexpr double farthest = 1e50;  // squares of squared distances are numbers still, and so are precisions
 constexpr std::int64_t exaggerated_iterations = 250;
 constexpr std::int64_t lanes = 8;  // partial sums of every loop, whatever the processor's vectors hold
 
@@ -259,17 +260,9 @@ Tensor neighbour_probabilities(const Tensor& distances, double perplexity) {
   return probabilities;
 }
 
-namespace {
-
-Tensor joint_of(const Tensor& distances, double perplexity) {
+Tensor joint_probabilities(const Tensor& distances, double perplexity) {
   const Tensor conditional = neighbour_probabilities(distances, perplexity);
   return (conditional + conditional.t()).div_(2 * static_cast<double>(conditional.size(0)));
-}
-
-}  // namespace
-
-Tensor joint_probabilities(const Tensor& rows, double perplexity) {
-  return joint_of(squared_distances(rows), perplexity);
 }
 
 // --- divergence ------------------------------------------------------------------------------------
@@ -311,7 +304,9 @@ Tensor tsne_gradient(const Tensor& joint, const Tensor& points, double exaggerat
 Tsne::Tsne(const Tensor& rows, const TsneOptions& options) {
   if (!rows.isfinite().all().item<bool>()) throw Error("t-SNE takes finite numbers only");
   const auto distances = squared_distances(rows);
-  joint_ = joint_of(distances, options.perplexity);
+  if (!distances.lt(farthest * farthest).all().item<bool>())
+    throw Error(fmt::format("t-SNE takes rows that are less than {} apart", farthest));
+  joint_ = joint_probabilities(distances, options.perplexity);
   points_ = options.start == TsneOptions::Start::pca ? principal_start(distances)
                                                      : random_start(rows.size(0), options.seed);
   rate_ = std::max(static_cast<double>(rows.size(0)) / early_exaggeration / 4, 50.0);

@@ -24,8 +24,8 @@ Tensor squared_distances(const Tensor& rows);
 /// Error unless 1 < perplexity < N - 1.
 Tensor neighbour_probabilities(const Tensor& distances, double perplexity);
 
-/// Symmetric p [N,N] of all pairs, whose sum is 1: (p(j|i) + p(i|j)) / 2N.
-Tensor joint_probabilities(const Tensor& rows, double perplexity);
+/// Symmetric p [N,N] of all pairs, whose sum is 1, of squared distances: (p(j|i) + p(i|j)) / 2N.
+Tensor joint_probabilities(const Tensor& distances, double perplexity);
 
 /// The Kullback-Leibler divergence of the joint probabilities from those of the points [N,2], which are
 /// Student's t of one degree of freedom.
@@ -47,7 +47,7 @@ struct TsneOptions {
 
 class Tsne {
  public:
-  /// Throws Error where the rows are not finite, or too few for the perplexity.
+  /// Throws Error where the rows are not finite, or 1e50 and more apart, or too few for the perplexity.
   Tsne(const Tensor& rows, const TsneOptions& options);
 
   /// One iteration.

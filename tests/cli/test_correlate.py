@@ -219,7 +219,7 @@ class Correlate(Case):
         self.fail_with(2, "no opinions", "sr-iqa", "correlate", scores, self.write_mos(""))
         empty = self.dir / "empty.tsv"
         empty.write_text("# nothing\n")
-        self.fail_with(2, "no scores", "sr-iqa", "correlate", empty, mos)
+        self.fail_with(2, "no rows", "sr-iqa", "correlate", empty, mos)
 
 
 class FitNiqe(Case):

@@ -234,6 +234,10 @@ class Tsne(Case):
         self.fail_with(2, "column 'f1' has both numbers and text", "sr-iqa", "tsne", rows)
         rows.write_text(text.replace("real/3.png\t", "real/3.png\tnan\t").replace("f5", "f5\tf6"))
         self.assertEqual(run("sr-iqa", "tsne", rows).returncode, 2)
+        rows.write_text("file\tf1\n" + "".join(f"{i}.png\t{i}e160\n" for i in range(20)))
+        self.fail_with(2, "rows that are less than", "sr-iqa", "tsne", "--perplexity", 5, rows)
+        rows.write_text("")
+        self.fail_with(2, "there are no rows in it", "sr-iqa", "tsne", rows)
         rows.write_text(text.replace("\nfile\tf1", "\nfile\tgroup\tf1").replace(".png\t", ".png\ta\t"))
         self.assertEqual(len(self.points(rows)), 20)  # a column of text is no feature
 

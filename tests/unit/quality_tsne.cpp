@@ -69,13 +69,14 @@ TEST_CASE("every row has the perplexity that is asked for") {
 
 TEST_CASE("equal rows are no trouble to t-SNE") {
   const Tensor rows = at::cat({at::zeros({8, 3}, at::kDouble), noise(8, 3, "rows")});
-  CHECK(joint_probabilities(rows, 4).sum().item<double>() == doctest::Approx(1).epsilon(1e-12));
+  CHECK(joint_probabilities(squared_distances(rows), 4).sum().item<double>() ==
+        doctest::Approx(1).epsilon(1e-12));
   CHECK(run(rows, {.perplexity = 4}, 300).isfinite().all().item<bool>());
   CHECK(run(at::ones({8, 3}, at::kDouble), {.perplexity = 4}, 300).isfinite().all().item<bool>());
 }
 
 TEST_CASE("t-SNE's gradient is that of its divergence") {
-  const Tensor joint = joint_probabilities(noise(13, 5, "rows"), 4);
+  const Tensor joint = joint_probabilities(squared_distances(noise(13, 5, "rows")), 4);
   Tensor points = noise(13, 2, "points");
   const Tensor gradient = tsne_gradient(joint, points);
   constexpr double step = 1e-5;
@@ -141,6 +142,7 @@ TEST_CASE("t-SNE refuses what it can't do") {
   const Tensor rows = noise(20, 3, "rows");
   CHECK(contains(error_of([&] { Tsne(rows, {.perplexity = 19}); }), "more than 20 rows, and there are 20"));
   CHECK(contains(error_of([&] { Tsne(rows * NAN, {.perplexity = 5}); }), "finite"));
+  CHECK(contains(error_of([&] { Tsne(rows * 1e80, {.perplexity = 5}); }), "less than 1e+50 apart"));
 }
 
 }  // namespace sr::testing

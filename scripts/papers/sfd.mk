@@ -12,9 +12,9 @@ sfd-table2.sets := RealD2K=RealD2K RealSR=RealSR DRealSR=DRealSR
 sfd-table2.kinds := sfd niqe
 
 # Opinions: sr-iqa's scores of a set, correlated. Which fit precedes PLCC isn't said; this is without one. NIQE and
-# IL-NIQE fall as opinions rise, and the paper prints sizes. Rows are ROW=MEASURE.
+# IL-NIQE fall as opinions rise: theirs are negated, as the paper prints them. Rows are ROW=MEASURE.
 sfd-table3.title := SFD Table 3: SFD-IQA and others against opinions
-sfd-table3.reading := --absolute plcc,srcc,krcc
+sfd-table3.reading := --negated NIQE,IL-NIQE
 sfd-table3.rows := NIQE=niqe IL-NIQE=ilniqe CLIPQA=clipiqa SFD-IQA=sfd-iqa
 sfd-table3.opinions := PIPAL KonIQ-10k Ma LIVE-itW
 sfd-table3.scores = $(foreach r,$(sfd-table3.rows),$(foreach s,$(call there,set,$(sfd-table3.opinions)),$(if $(call \
@@ -22,7 +22,7 @@ sfd-table3.scores = $(foreach r,$(sfd-table3.rows),$(foreach s,$(call there,set,
 
 # PIPAL's classes 00, 01 and 03, and KonIQ-10k's own division, as COLUMN=SET:GROUP.
 sfd-table4.title := SFD Table 4: the parts of SFD-IQA
-sfd-table4.reading := --columns methods --dataset subset --absolute plcc,srcc
+sfd-table4.reading := --columns methods --dataset subset
 sfd-table4.rows := baseline=clipiqa with_feat_d=sfd-iqa-feat-d with_tg_d=sfd-iqa-tg-d sfd_iqa=sfd-iqa
 sfd-table4.opinions := PIPAL KonIQ-10k
 sfd-table4.groups := PIPAL/Trad.SR=PIPAL:type=00 PIPAL/PSNR.SR=PIPAL:type=01 PIPAL/GAN.SR=PIPAL:type=03 \

@@ -7,7 +7,8 @@ sed_ablation := Set5=Set5 Urban100=Urban100 Manga109=Manga109
 
 sed-table1.title := SeD Table 1: classical super-resolution, LPIPS, PSNR, SSIM
 sed-table1.rows := ESRGAN=esrgan RRDB+LDL=ldl RRDB+P=gan-p RRDB+P+SeD=sed-p RRDB+U=gan-u RRDB+U+SeD=sed-u \
-  SwinIR+LDL=ldl-swinir SwinIR+P=gan-p-swinir SwinIR+P+SeD=sed-p-swinir
+  SwinIR+LDL=ldl-swinir SwinIR+P=gan-p-swinir SwinIR+P+SeD=sed-p-swinir SwinIR+U=gan-u-swinir \
+  SwinIR+U+SeD=sed-u-swinir
 sed-table1.sets := $(sed_benchmarks)
 sed-table1.kinds := sed
 

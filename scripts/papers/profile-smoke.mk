@@ -41,7 +41,11 @@ endef
 # Made before all else: make reads its files again when this one is new.
 ifneq ($(filter $(TABLES) all,$(GOALS)),)
   READY := $(wildcard $(W)/ready.mk)
-  include $(W)/ready.mk
+  ifeq ($(DRY),)
+    include $(W)/ready.mk
+  else ifeq ($(READY),)
+    $(error make -n has no plan with PROFILE=smoke before its toys are made)
+  endif
 endif
 SHARED := $(wildcard $(ROOT)/../shared/data)
 $(W)/weights.done: $(HERE)/smoke-weights

@@ -124,7 +124,8 @@ WEIGHT_FOLDERS := $(WEIGHTS) $(SR_WEIGHTS) $(or $(XDG_DATA_HOME),$(HOME)/.local/
   $(SHARE)/models
 ifneq ($(and $(WANTED),$(READY)),)
   NEEDS := $(sort $(foreach t,$(WANTED),$(call needs,$t)))
-  FOUND := $(shell $(HERE)/missing $(if $(PARTIAL),--partial) --data $(DATA) --weights $(WEIGHT_FOLDERS) -- $(NEEDS))
+  FOUND := $(shell $(HERE)/missing $(if $(filter yes,$(PARTIAL)),--partial) $(if $(TOYS),--toys) --data $(DATA) \
+    --weights $(WEIGHT_FOLDERS) -- $(NEEDS))
   ifneq ($(.SHELLSTATUS),0)
     $(error Something is missing, nothing was started; PARTIAL=yes leaves it out)
   endif
@@ -142,14 +143,28 @@ cells_there = $(foreach c,$($1.cells),$(if $(and $(call there,set,$(call field,4
   field,3,$c)),$(call run_there,$1,$(call field,3,$c))),$c))
 measures_there = $(call there,measure,$(measures.$1))
 
-# Writes a text to a file unless it is in there: for what results depend on beside files.
-remember = $(shell mkdir -p $(dir $1) && { printf '%s\n' '$(strip $2)' | cmp -s - $1 || printf '%s\n' '$(strip $2)' > $1; })
+wanted_cells := $(foreach t,$(WANTED),$(call cells_there,$t))
+wanted_sets := $(sort $(foreach c,$(wanted_cells),$(call field,4,$c)) $(if $(foreach t,$(WANTED),$($t.taggers)),$(call \
+  there,set,COCO-Val)))
+
+# Writes a text to a file unless it is in there: for what results depend on beside the dates of files. Our own files are
+# named without OUT, which may move. make -n takes the list for new, and lets it be. (make 4.3 doesn't always leave out the
+# newline at the end of what it reads.)
+remember = $(if $(READY),$(if $(call same,[$(own_text)],$(if $(wildcard $1),[$(strip $(file <$1))])),,$(call \
+  rewrite,$1,$(own_text))))
+own_text = $(strip $(subst $(W)/,,$2))
+same = $(and $(findstring $1,$2),$(findstring $2,$1))
+rewrite = $(if $(DRY),$(eval .PHONY: $1),$(shell mkdir -p $(dir $1))$(file >$1,$2))
+# Where weights are that programs look for by name.
+weights_place := $(W)/weights.list
+$(if $(WANTED),$(call remember,$(weights_place),$(WEIGHTS)))
 
 # --- folders of pictures ------------------------------------------------------------------------------
 
-# FOLDER, what it comes of, the command
+# FOLDER, what it comes of, the command, and what tells its pictures from others: a source elsewhere may be older
 define folder_rule
-$1.begun: $2
+$(call remember,$1.list,$4)
+$1.begun: $2 $1.list
 	@mkdir -p $(dir $1)
 	rm -f $1.done
 	[ ! -e $1 ] || mv $1 $1.until-$$$$(date +%Y%m%d-%H%M%S)
@@ -160,7 +175,8 @@ $1.done: $1.begun
 endef
 
 degrade = sr-degrade -m $(made.$1) $(THREADS) $(hr.$1) -o $(W)/lr/$1 --skip-existing
-$(foreach s,$(sets),$(if $(made.$s),$(eval $(call folder_rule,$(W)/lr/$s,$(hr.$s),$(call degrade,$s)))))
+$(foreach s,$(wanted_sets),$(if $(made.$s),$(eval $(call folder_rule,$(W)/lr/$s,$(hr.$s),$(call degrade,$s),$(made.$s) \
+  $(hr.$s)))))
 
 # --- training -----------------------------------------------------------------------------------------
 
@@ -189,16 +205,18 @@ $(foreach p,$(PRESETS),$(eval $(call train_rule,$p)))
 # --- SR pictures --------------------------------------------------------------------------------------
 
 folder = $(W)/sr/$1/$2
-upscale = sr-upscale -m $(if $(filter bicubic,$1),bicubic,$(call model,$1)) --weights $(WEIGHTS) $(THREADS)
-enlarge = $(if $(filter $(DIFFUSED),$1),sr-diffuse --seesr $(call model,seesr) $(if $(filter %-ram %-none,$1),,--dape $(call \
-  model,dape)) --weights $(WEIGHTS) $(THREADS) $(DIFFUSE) $(diffuse.$1),$(upscale))
-comes_of = $(if $(filter $(DIFFUSED),$1),$(call model_ready,seesr) $(call model_ready,dape),$(if $(filter-out \
+upscale = sr-upscale -m $(if $(filter bicubic,$1),bicubic,$(call model,$1))
+diffuse = sr-diffuse --seesr $(call model,seesr) $(if $(filter %-ram %-none,$1),,--dape $(call model,dape)) $(DIFFUSE) \
+  $(diffuse.$1)
+enlarger = $(if $(filter $(DIFFUSED),$1),$(diffuse),$(upscale))
+enlarge = $(enlarger) --weights $(WEIGHTS) $(THREADS)
+comes_of = $(if $(filter $(DIFFUSED),$1),$(call model_ready,seesr) $(call model_ready,dape) $(weights_place),$(if $(filter-out \
   bicubic,$1),$(call model_ready,$1)))
 
-wanted_cells := $(foreach t,$(WANTED),$(call cells_there,$t))
 $(foreach p,$(sort $(foreach c,$(wanted_cells),$(call field,3,$c)|$(call field,4,$c))),$(eval $(call folder_rule,$(call \
   folder,$(call field,1,$p),$(call field,2,$p)),$(lr_ready.$(call field,2,$p)) $(call comes_of,$(call field,1,$p)),$(call \
-  enlarge,$(call field,1,$p)) $(lr.$(call field,2,$p)) -o $(call folder,$(call field,1,$p),$(call field,2,$p)) --skip-existing)))
+  enlarge,$(call field,1,$p)) $(lr.$(call field,2,$p)) -o $(call folder,$(call field,1,$p),$(call field,2,$p)) \
+  --skip-existing,$(call enlarger,$(call field,1,$p)) $(lr.$(call field,2,$p)))))
 
 # --- scores -------------------------------------------------------------------------------------------
 
@@ -216,21 +234,23 @@ wanted_scores := $(sort $(foreach t,$(WANTED),$(foreach c,$(call cells_there,$t)
 
 # KIND, METHOD, SET
 define score_rule
-$(call score,$1,$2,$3): $(call folder,$2,$3).done $(W)/scores/$1.list $(if $(call with_reference,$1),$(hr.$3))
+$(call score,$1,$2,$3): $(call folder,$2,$3).done $(W)/scores/$1.list $(if $(call with_reference,$1),$(hr.$3)) \
+  $(if $(strip $(foreach m,$(call measures_there,$1),$(weights.$m))),$(weights_place))
 	$$(written)
 	$(score.$1) -m $(call with_commas,$(call measures_there,$1)) --weights $(WEIGHTS) $(THREADS) $(call folder,$2,$3) \
 	  $(if $(call with_reference,$1),$(hr.$3)) $$(into)
 endef
 $(foreach s,$(wanted_scores),$(eval $(call score_rule,$(call field,1,$s),$(call field,2,$s),$(call field,3,$s))))
-$(if $(READY),$(foreach k,$(sort $(foreach s,$(wanted_scores),$(call field,1,$s))),$(call \
-  remember,$(W)/scores/$k.list,$(score.$k) $(call measures_there,$k))))
+$(foreach k,$(sort $(foreach s,$(wanted_scores),$(call field,1,$s))),$(call remember,$(W)/scores/$k.list,$(score.$k) $(call \
+  measures_there,$k)))
 
 # Opinions: scores of each set, and how they agree with people. PIPAL's classes have long names.
 opinion_measures := $(call there,measure,niqe ilniqe clipiqa sfd-iqa sfd-iqa-feat-d sfd-iqa-tg-d)
 division.PIPAL := --by type
 division.KonIQ-10k := --by set
 define opinion_rule
-$(W)/opinions/$1.tsv: $(lr.$1) $(W)/opinions/measures.list $(if $(filter sfd-iqa%,$(opinion_measures)),$(W)/models/sfd-iqa.safetensors)
+$(W)/opinions/$1.tsv: $(lr.$1) $(W)/opinions/measures.list $(weights_place) \
+  $(if $(filter sfd-iqa%,$(opinion_measures)),$(W)/models/sfd-iqa.safetensors)
 	$$(written)
 	sr-iqa -m $(call with_commas,$(foreach m,$(opinion_measures),$m$(if $(filter sfd-iqa%,$m),=$(W)/models/sfd-iqa.safetensors))) \
 	  --weights $(WEIGHTS) $(THREADS) $(lr.$1) $$(into)
@@ -243,10 +263,10 @@ $(W)/scores/opinions-by/$1.tsv: $(W)/opinions/$1.tsv $(DATA)/$(labels.$1)
 endef
 wanted_opinions := $(call there,set,$(sort $(foreach t,$(WANTED),$($t.opinions))))
 $(foreach s,$(wanted_opinions),$(eval $(call opinion_rule,$s)))
-$(if $(and $(READY),$(wanted_opinions)),$(call remember,$(W)/opinions/measures.list,$(opinion_measures)))
+$(if $(wanted_opinions),$(call remember,$(W)/opinions/measures.list,$(opinion_measures) $(DATA)))
 
 # Tags of degraded pictures against COCO's labels.
-$(W)/scores/tags/%.tsv: $(W)/lr/COCO-Val.done $(DATA)/$(labels.COCO-Val) $(SHARE)/synonyms/coco.tsv
+$(W)/scores/tags/%.tsv: $(W)/lr/COCO-Val.done $(DATA)/$(labels.COCO-Val) $(SHARE)/synonyms/coco.tsv $(weights_place)
 	$(written)
 	sr-tag eval -m $(if $(filter dape,$*),$(call model,dape),$*) --weights $(WEIGHTS) $(THREADS) \
 	  --truth $(DATA)/$(labels.COCO-Val) --synonyms $(SHARE)/synonyms/coco.tsv $(lr.COCO-Val) $(into)
@@ -257,11 +277,11 @@ $(W)/scores/complexity/%.tsv: $(HERE)/complexity
 	$(written)
 	$(HERE)/complexity $(lr.RealSR-crops) $(call enlarge,$*) $(into)
 $(foreach c,$(seesr-table8.cells),$(eval $(W)/scores/complexity/$(call field,3,$c).tsv: $(lr_ready.RealSR-crops) $(call \
-  comes_of,$(call field,3,$c))))
+  comes_of,$(call field,3,$c)) $(call folder,$(call field,3,$c),RealSR-crops).list))
 
 # --- tables -------------------------------------------------------------------------------------------
 
-reference = $(wildcard $(HERE)/reference/$(subst supp-,supp_,$(subst -table,_table,$1)).tsv)
+reference = $(wildcard $(HERE)/reference/$(subst -,_,$1).tsv)
 $(foreach t,$(TABLES),$(eval $t.scores ?= $$(call table_scores,$t)))
 
 # A table of the paper's numbers, ours, or both; others are files alone.
@@ -279,7 +299,7 @@ $(W)/tables/$1.tsv $(W)/tables/$1.md $(W)/tables/$1.tex &: $(call reference,$1) 
 endef
 $(foreach t,$(WANTED),$(eval $(call table_rule,$t)))
 $(foreach t,$(WANTED),$(if $(call tabulated,$t),$(eval $(call tabulate_rule,$t))))
-$(if $(READY),$(foreach t,$(WANTED),$(call remember,$(W)/tables/$t.list,$($t.reading) $($t.scores) $(NOTE))))
+$(foreach t,$(WANTED),$(call remember,$(W)/tables/$t.list,$($t.reading) $($t.scores) $(NOTE)))
 
 # Pages of pictures beside what they are compared with. FILE, folders, command
 define page_rule
@@ -296,13 +316,16 @@ $(W)/tables/seesr-table4.html: $(foreach c,$(call cells_there,seesr-table4),$(ca
 	@rm -rf $(W)/study && mkdir -p $(W)/study
 	$(foreach f,$(^:.done=),ln -s $f $(W)/study/$(notdir $(patsubst %/,%,$(dir $f)));)
 	sr-metrics study --reference $(lr.RealLR200) $(foreach f,$(^:.done=),$(W)/study/$(notdir $(patsubst %/,%,$(dir $f)))) -o $@
-$(W)/tables/seesr-table4.%: $(seesr-table4.votes)
+# Votes come from elsewhere with dates of their own, and browsers put spaces into their names.
+$(if $(filter seesr-table4,$(WANTED)),$(if $(seesr-table4.votes),$(call remember,$(W)/votes.list,$(shell \
+  find $(W)/votes -maxdepth 1 -name '[!.]*.tsv' -printf '%f %s %T@\n' | LC_ALL=C sort))))
+$(W)/tables/seesr-table4.%: $(W)/votes.list
 	$(written)
-	sr-metrics votes --format $(patsubst tex,latex,$*) $^ $(into)
+	sr-metrics votes --format $(patsubst tex,latex,$*) $(W)/votes/*.tsv $(into)
 
 # What a run's discriminator sees, and the same in the plane. SeD's look at the HR pictures too.
 define features_rule
-$(W)/features/$1.tsv: $(W)/models/$1.safetensors $(call folder,$1,$(mapped)).done $(hr.$(mapped))
+$(W)/features/$1.tsv: $(W)/models/$1.safetensors $(call folder,$1,$(mapped)).done $(hr.$(mapped)) $(weights_place)
 	$$(written)
 	sr-iqa features -m $(if $(filter sfd%,$1),feat-d=)$(W)/runs/$1 $(if $(filter sed%,$1),--hr $(hr.$(mapped))) \
 	  --weights $(WEIGHTS) $(THREADS) $(hr.$(mapped)) $(call folder,$1,$(mapped)) $$(into)

@@ -69,6 +69,12 @@ class Papers(unittest.TestCase):
         self.assertEqual([row for row in complete if not row["ours"]], [])
         for page in ["sfd-figure8-GoPro", "seesr-table4"]:
             self.assertIn("<html", (self.out / f"smoke/tables/{page}.html").read_text())
+        # NIQE's sign is turned, and no other
+        agreed = {row["measure"]: row for row in self.rows("../scores/opinions/KonIQ-10k")}
+        ours = {row["row"]: row["ours"] for row in self.rows("sfd-table3")
+                if (row["dataset"], row["measure"]) == ("KonIQ-10k", "plcc")}
+        for row, measure, sign in [("NIQE", "niqe", -1), ("IL-NIQE", "ilniqe", -1), ("SFD-IQA", "sfd-iqa", 1)]:
+            self.assertEqual(ours[row], f"{sign * float(agreed[measure]['plcc']):.4f}")
         if "sed-figure5" in TARGETS:
             self.assertTrue((self.out / "smoke/tables/sed-figure5-sed-p.png").read_bytes().startswith(b"\x89PNG"))
         self.assertIn("sr/METHOD/COCO-Val", (self.out / "smoke/tables/seesr-table3.txt").read_text())
@@ -89,6 +95,11 @@ class Papers(unittest.TestCase):
         self.assertIn("/sr/sed-a/Set5", planned)
         self.assertNotIn("/sr/sed-b/", planned.split("tabulate")[0])
         self.assertNotIn("sr-train", planned)
+        planned = self.make("PROFILE=smoke", "-n", "sed-table1").stdout
+        for row in ["SwinIR+U", "SwinIR+U+SeD"]:
+            self.assertIn(f"'{row}|Set5|", planned)
+        self.assertIn("no plan", self.make("PROFILE=smoke", "-n", "sed-table1", out=self.dir / "new").stderr)
+        self.assertFalse((self.dir / "new").exists())
 
     def test_interrupted_it_goes_on(self):
         table, stamps = self.out / "smoke/tables/sed-table3.md", self.out / "smoke/sr/sed-b"
@@ -114,31 +125,79 @@ class Papers(unittest.TestCase):
         self.assertEqual(model.stat().st_mtime_ns, trained)
         self.assertTrue(list((self.out / "smoke/runs").glob("sed-b.until-*")))
 
+    def test_votes_are_counted_whatever_their_dates_and_names(self):
+        votes = self.out / "smoke/votes"
+        votes.mkdir()
+        def counted():
+            made = self.make("PROFILE=smoke", "seesr-table4")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            return {row["method"]: int(row["votes"]) for row in self.rows("seesr-table4")}["seesr"]
+        for i, name in enumerate(["votes-Ann.tsv", "votes-Bob (1).tsv"]):
+            (votes / name).write_text(f"picture\tchoice\tshown\treader\tnumber\n0.png\tseesr\tbsrgan,seesr\tr{i}\t1\n")
+            os.utime(votes / name, (0, 0))
+            self.assertEqual(counted(), i + 1)
+        (votes / "votes-Ann.tsv").unlink()
+        self.assertEqual(counted(), 1)
+
     def test_what_is_missing_is_said_and_nothing_starts(self):
-        out = self.dir / "paper"
-        (self.dir / "Set5/HR").mkdir(parents=True, exist_ok=True)
-        told = self.make("PROFILE=paper", f"DATA={self.dir}", f"WEIGHTS={self.dir}", "sed-table1", "seesr-table2", out=out)
+        out, data = self.dir / "paper", self.dir / "data"
+        for folder in ["Set5/HR", "Set14/HR"]:
+            (data / folder).mkdir(parents=True)
+        (data / "Set5/HR/0.png").touch()
+        told = self.make("PROFILE=paper", "PARTIAL=no", f"DATA={data}", f"WEIGHTS={data}", "sed-table1", "seesr-table2",
+                         out=out)
         self.assertEqual(told.returncode, 2)
-        for text in ["set Urban100: Urban100/HR (100 pictures), https://", "RRDB_ESRGAN_x4.pth, https://drive.google.com",
+        for text in ["set Set14: Set14/HR (14 pictures)", "warning: set Set5: Set5/HR has 1 of 5 pictures",
+                     "set Urban100: Urban100/HR (100 pictures), https://", "RRDB_ESRGAN_x4.pth, https://drive.google.com",
                      "RN50.pt, https://openaipublic", "for model sed-p", "alexnet-owt-7be5be79.pth, https://download.pytorch",
                      "weights stable-diffusion-2-base: ", "pt_inception-2015-12-05-6726825d.pth", "PARTIAL=yes"]:
             self.assertIn(text, told.stderr)
-        self.assertNotIn("set Set5", told.stderr)
+        self.assertNotIn("missing: set Set5", told.stderr)
         self.assertEqual(told.stdout.count("sr-"), 0, told.stdout)
         self.assertFalse(out.exists())
 
+    def test_without_anything_the_papers_numbers_are_left(self):
+        out = self.dir / "nothing"
+        made = self.make("PARTIAL=yes", f"DATA={out}", f"WEIGHTS={out}", "sfd-table1", "sfd-supp-table1", "sfd-supp-table2",
+                         out=out)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        for table, row in [("sfd-table1", "WGSR"), ("sfd-supp-table1", "SwinIR+SFD"), ("sfd-supp-table2", "ViT-B/16")]:
+            self.assertIn(f"| {row} | paper |", (out / f"paper/tables/{table}.md").read_text())
+
     def test_partial_takes_what_is_there(self):
-        out = self.dir / "partial"
-        made = self.make("PROFILE=paper", f"DATA={self.out / 'smoke/data'}", "PARTIAL=yes", f"WEIGHTS={self.dir}",
-                         "readme-table", out=out)
+        out, data = self.dir / "partial", self.out / "smoke/data"
+        def make(*arguments, data=data, weights=self.dir):
+            return self.make("PROFILE=paper", f"DATA={data}", "PARTIAL=yes", f"WEIGHTS={weights}", "readme-table", *arguments,
+                             out=out)
+        self.assertIn("sr-upscale -m bicubic", make("-n").stdout)
+        self.assertFalse(out.exists())  # a plan writes nothing
+        made = make()
         self.assertEqual(made.returncode, 0, made.stderr)
         self.assertIn("lpips-alex.pth", made.stderr)
         lines = (out / "paper/tables/readme-table.md").read_text().splitlines()
         self.assertEqual([line.split(" | ")[0] for line in lines[4:]], ["| bicubic", "| compact-x4", "| compact-x4-real"])
         self.assertIn("Set5 PSNR ↑ | Set5 SSIM ↑ | Set14 PSNR ↑", lines[2])
+        # sources elsewhere count, whatever their dates
+        self.assertIn("Nothing to be done", make("-n").stdout)
+        (self.dir / "elsewhere").symlink_to(data)
+        planned = make("-n", data=self.dir / "elsewhere").stdout
+        for program in ["sr-degrade", "sr-upscale -m bicubic", "sr-metrics"]:
+            self.assertIn(program, planned)
+        weights = self.dir / "weights"
+        weights.mkdir()
+        shutil.copy2(ROOT / "share/models/compact-x4.safetensors", weights)
+        planned = make("-n", weights=weights).stdout
+        self.assertIn(f"sr-upscale -m {weights}/compact-x4.safetensors", planned)
+        self.assertNotIn("sr-upscale -m bicubic", planned)
+        self.assertNotIn("sr-degrade", planned)
+        self.assertIn("Nothing to be done", make("-n").stdout)
 
     def test_wrong_words(self):
         self.assertIn("none of paper, smoke", self.make("PROFILE=tiny", "all").stderr)
+        self.assertIn("PARTIAL=1 is none of yes, no", self.make("PARTIAL=1", "all").stderr)
+        for name in "DATA=a b", "DATA=a:b", "WEIGHTS=a#b", "SR_BIN=a'b", "DATA=a$b":
+            variable, value = name.split("=")
+            self.assertIn(f"{variable}: '{value}' has a ", self.make(name, "all").stderr)
         for table in ["sed-table1", "sfd-supp-table2", "seesr-table8"]:
             self.assertIn(table, self.make().stdout)
 
@@ -176,6 +235,14 @@ class Tabulate(Case):
         self.assertIn("B & paper & \\textbf{0.060} & \\textbf{30.2} \\\\\n & ours & \\underline{0.072} & \\textbf{30.3} \\\\",
                       (self.dir / "table.tex").read_text())
 
+    def test_what_is_not_a_number_has_no_mark(self):
+        scores = [f"{row}|S|" + str(self.write(f"{row}.tsv", "file lpips", f"mean {value}"))
+                  for row, value in [("C", 4), ("A", "nan"), ("B", 3)]]
+        rows = self.tabulate("--reference", self.write("paper.tsv", "method dataset lpips", "A S 1.00", "B S nan"), *scores)
+        self.assertEqual([rows[row, "S", "lpips"]["ours"] for row in "ABC"], ["nan", "3.00", "4.00"])
+        self.assertEqual([rows[row, "S", "lpips"]["our_rank"] for row in "ABC"], ["", "1", "2"])
+        self.assertEqual([rows[row, "S", "lpips"]["difference"] for row in "ABC"], ["", "", ""])
+
     def test_shapes_of_references(self):
         long = self.write("long.tsv", "method dataset metric value", "A S clipqa 0.5", "B S clipqa 0.25")
         score = self.write("a.tsv", "file clipiqa other", "mean 0.75 1")
@@ -193,12 +260,17 @@ class Tabulate(Case):
     def test_lines_are_chosen(self):
         reference = self.write("paper.tsv", "method dataset srcc ap", "A S 0.90 50")
         score = self.write("a.tsv", "measure set srcc ap", "x one -0.8 0.25", "x two -0.7 0.5")
-        arguments = ["--reference", reference, "--absolute", "srcc", "--percent", "ap"]
-        rows = self.tabulate(*arguments, f"A|S|{score}|measure=x,set=two")
-        self.assertEqual([rows["A", "S", measure]["ours"] for measure in ["srcc", "ap"]], ["0.70", "50"])
+        arguments = ["--reference", reference, "--percent", "ap"]
+        rows = self.tabulate(*arguments, "--negated", "A", f"A|S|{score}|measure=x,set=two", f"B|S|{score}|measure=x,set=one")
+        self.assertEqual([rows[row, "S", measure]["ours"] for row in "AB" for measure in ["srcc", "ap"]],
+                         ["0.70", "-50", "-0.80", "25"])
         self.fail_with(2, "2 lines instead of one", str(PAPERS / "tabulate"), "-o", self.dir / "x", *arguments,
                        f"A|S|{score}|measure=x")
-        self.fail_with(2, "none.tsv: No such file", str(PAPERS / "tabulate"), "-o", self.dir / "x", "A|S|none.tsv")
+        told = self.write("told.tsv", "dataset measure value", "S AP good")
+        for text, *words in [("none.tsv: No such file", "A|S|none.tsv"), ("'x' is not COLUMN=VALUE", f"A|S|{score}|x"),
+                             ("told.tsv: 'good' is not a number", f"A||{told}")]:
+            self.fail_with(2, text, str(PAPERS / "tabulate"), "-o", self.dir / "x", *words)
+        self.fail_with(2, "nowhere/x.md: No such file", str(PAPERS / "tabulate"), "-o", self.dir / "nowhere/x")
         self.assertFalse((self.dir / "x.tsv").exists())
 
 

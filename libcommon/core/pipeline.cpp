@@ -73,7 +73,13 @@ void for_each_in_flight(size_t count, int jobs, const std::function<void(size_t)
     }
   };
   std::vector<std::thread> threads;
-  for (size_t i = 0; i < std::min<size_t>(count, std::max(jobs, 1)); i++) threads.emplace_back(serve);
+  const auto wanted = std::min<size_t>(count, std::max(jobs, 1));
+  threads.reserve(wanted);
+  try {
+    while (threads.size() < wanted) threads.emplace_back(serve);
+  } catch (const std::exception&) {
+    if (threads.empty()) throw;  // else those that there are do all the work
+  }
   for (auto& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);
 }

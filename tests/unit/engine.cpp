@@ -1,10 +1,8 @@
 #include "infer/engine.h"
 
-#include <fstream>
-#include <sys/resource.h>
-
 #include "core/error.h"
 #include "infer/upscaled_rows.h"
+#include "limited_memory.h"
 #include "nets/edsr.h"
 #include "nets/nafnet.h"
 #include "nets/rrdbnet.h"
@@ -58,13 +56,6 @@ sr::Tensor upscale(sr::Engine& engine, const sr::Tensor& picture, int tile) {
 
 double largest_difference(const sr::Tensor& a, const sr::Tensor& b) {
   return (a - b).abs().max().item<double>();
-}
-
-long address_space() {
-  std::ifstream file("/proc/self/statm");
-  long pages = 0;
-  file >> pages;
-  return pages * 4096;
 }
 
 }  // namespace
@@ -138,19 +129,11 @@ TEST_CASE("where memory runs out the tile is halved") {
   sr::Engine engine(random_weights(sr::SRVGGNetCompact(config)), fp32(), log);
   const auto picture = torch::rand({3, 1000, 1000});
   const auto whole = upscale(engine, picture, 200);
-  rlimit before{};
-  getrlimit(RLIMIT_AS, &before);
-  // a plane of 64 features is 256 MB
-  const rlimit tight{static_cast<rlim_t>(address_space() + 300'000'000), before.rlim_max};
-  setrlimit(RLIMIT_AS, &tight);
   sr::Tensor halved;
-  try {
+  {
+    const sr::testing::LimitedMemory limited(300'000'000);  // a plane of 64 features is 256 MB
     halved = upscale(engine, picture, 0);
-  } catch (...) {
-    setrlimit(RLIMIT_AS, &before);
-    throw;
   }
-  setrlimit(RLIMIT_AS, &before);
   CHECK(largest_difference(halved, whole) < 1e-4);
 }
 

@@ -14,10 +14,9 @@ namespace {
 
 constexpr unsigned kGraceSeconds = 3;
 
-// A signal handler can reach nothing but globals.
-volatile std::sig_atomic_t received = 0;
-volatile std::sig_atomic_t patient = 0;
-std::atomic<int> held = 0;
+// A signal handler can reach nothing but globals, and it may run on any thread.
+std::atomic<int> received = 0, patient = 0, held = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "or a handler couldn't touch them");
 std::array<std::atomic<const char*>, 512> temporaries{};
 
 void install(int signal, void (*handler)(int)) {

@@ -1,5 +1,6 @@
 #include "core/stdout.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -23,6 +24,19 @@ int write_stdout(std::string_view bytes) {
 void throw_stdout_error(int error) {
   if (error == EPIPE) throw BrokenPipe();
   if (error != 0) throw Error(fmt::format("standard output: {}", std::strerror(error)));
+}
+
+void copy_to_stdout(int file) {
+  std::array<char, 1 << 16> block{};
+  const auto fail = [] {
+    throw Error(fmt::format("standard output: what goes there can't be read: {}", std::strerror(errno)));
+  };
+  if (::lseek(file, 0, SEEK_SET) != 0) fail();
+  for (ssize_t got = 1; got != 0;) {
+    got = ::read(file, block.data(), block.size());
+    if (got < 0 && errno != EINTR) fail();
+    if (got > 0) throw_stdout_error(write_stdout({block.data(), static_cast<size_t>(got)}));
+  }
 }
 
 void reserve_standard_streams() {

@@ -18,6 +18,10 @@ int write_stdout(std::string_view bytes);
 /// Throws BrokenPipe for EPIPE, Error for another errno; returns for 0.
 void throw_stdout_error(int error);
 
+/// Writes all of a file, which is open for reading. Throws Error where it can't be read, and as
+/// throw_stdout_error.
+void copy_to_stdout(int file);
+
 /// Fills closed standard streams with what cannot be read or written, before any file takes their numbers:
 /// writing to a closed standard output then fails as it should. Call it first.
 void reserve_standard_streams();

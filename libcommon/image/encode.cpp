@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fmt/format.h>
 #include <memory>
-#include <unistd.h>
 #include <vips/vips.h>
 
 #include "core/atomic_file.h"
@@ -145,11 +145,7 @@ void write_seeking_to_stdout(const StripImage& strips, const std::string& suffix
     const auto target = vips::VTarget::new_to_descriptor(fd);
     write_to_target(strips, suffix, target.get_target());
   }
-  ::lseek(fd, 0, SEEK_SET);
-  std::array<char, 1 << 16> block{};
-  for (ssize_t got = 0; (got = ::read(fd, block.data(), block.size())) > 0;) {
-    throw_stdout_error(write_stdout({block.data(), static_cast<size_t>(got)}));
-  }
+  copy_to_stdout(fd);
 }
 
 void write_to_stdout(const StripImage& strips, const std::string& suffix) {

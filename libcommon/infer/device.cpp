@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fstream>
+#include <limits>
 #include <sstream>
 #include <thread>
 #include <torch/version.h>
@@ -71,21 +71,27 @@ std::string blas_library() {
                      file.string());
 }
 
+/// The N of "cuda:N", and 0 of "cuda".
+std::optional<long> cuda_index(std::string_view text) {
+  constexpr std::string_view numbered = "cuda:";
+  if (text == "cuda") return 0;
+  if (!text.starts_with(numbered)) return std::nullopt;
+  return parse_number(text.substr(numbered.size()), 0, std::numeric_limits<c10::DeviceIndex>::max());
+}
+
 }  // namespace
 
 at::Device parse_device(std::string_view text) {
   const bool has_cuda = at::hasCUDA();
   if (text == "auto") return has_cuda ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   if (text == "cpu") return at::kCPU;
-  int index = 0;
-  const auto* end = text.data() + text.size();
-  const bool indexed = text.substr(0, 5) == "cuda:" &&
-                       std::from_chars(text.data() + 5, end, index).ptr == end && text.size() > 5 &&
-                       index >= 0;
-  if (text != "cuda" && !indexed)
-    throw UsageError(fmt::format("--device: '{}' is none of auto, cpu, cuda, cuda:N", text));
+  const auto index = cuda_index(text);
+  if (!index) throw UsageError(fmt::format("--device: '{}' is none of auto, cpu, cuda, cuda:N", text));
   if (!has_cuda) throw UsageError("--device cuda: this LibTorch or machine has no CUDA");
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+  const int devices = at::detail::getCUDAHooks().getNumGPUs();
+  if (*index >= devices)
+    throw UsageError(fmt::format("--device {}: there are {}, counted from 0", text, devices));
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(*index)};
 }
 
 at::ScalarType choose_type(Precision precision, const at::Device& device) {

@@ -3,26 +3,14 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "image/encode.h"
 #include "image/picture.h"
 
 namespace sr {
 namespace {
 
-bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }
-
 bool is_same(const fs::path& a, const fs::path& b) {
   boost::system::error_code error;
   return !b.empty() && fs::equivalent(a, b, error);
-}
-
-/// By name, since a broken picture should be told, not passed over; else by content.
-bool is_picture(const fs::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  const bool readable_only = extension == ".bmp" || extension == ".gif";
-  return readable_only || Format::of_name(path).has_value() || looks_like_picture(path);
 }
 
 std::vector<fs::path> entries_of(const fs::path& folder, Inputs& inputs) {

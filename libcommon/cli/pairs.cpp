@@ -38,16 +38,12 @@ void match_by(const std::function<fs::path(const Input&)>& key, std::vector<Inpu
   for (auto& [path, input] : others) b.push_back(std::move(input));
 }
 
-void require_exists(const std::string& name) {
-  if (name != "-" && !path_exists(name))
-    throw UsageError(fmt::format("{}: No such file or directory", printable(name)));
-}
-
 }  // namespace
 
 Pairs pair_sides(const std::string& a, const std::string& b, bool recursive, Log& log) {
-  require_exists(a);
-  require_exists(b);
+  for (const auto& side : {a, b}) {
+    if (!is_stream(side)) require_exists(side);
+  }
   const bool folders = is_folder(a);
   if (folders != is_folder(b)) throw UsageError("compare two files or two folders, not a file with a folder");
   if (a == "-" && b == "-") throw UsageError("only one side can be standard input");
@@ -74,7 +70,7 @@ Pairs read_pairs(const std::string& file) {
   size_t number = 0;
   for (const auto& line : split(text, '\n')) {
     number++;
-    if (line.empty() || line[0] == '#') continue;
+    if (line.empty() || is_comment(line)) continue;
     const auto fields = tsv_fields(line);
     if (fields.size() < 2)
       throw UsageError(fmt::format("{}:{}: not two names parted by a tab", file, number));

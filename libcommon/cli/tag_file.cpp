@@ -71,8 +71,7 @@ bool is_header(const Fields& fields) {
 
 void add_text(Gathered& gathered, const TextLine& line, const std::string& where) {
   const auto fields = tsv_fields(line.text);
-  const bool fact = line.text.front() == '#' && fields.size() == 1;
-  if (fact || is_header(fields)) return;
+  if (is_comment(line.text) || is_header(fields)) return;
   if (fields.size() > kMostScoreFields)
     throw UsageError(fmt::format("{}: {} fields instead of 2 to 4", where, fields.size()));
   if (fields.size() >= kFewestScoreFields) return gathered.add(fields[0], scored_guess(fields, where));

@@ -25,12 +25,17 @@ std::optional<Json> parse_object(const std::string& text) {
   return object.is_object() ? std::optional(std::move(object)) : std::nullopt;
 }
 
+/// Throws what nlohmann-json throws; `get` would take 1e300 too, which is no number of that type.
+std::int64_t id_at(const Json& entry, const char* key) {
+  return entry.at(key).get_ref<const Json::number_integer_t&>();
+}
+
 /// The names of `entries`, and where each id's is.
 std::pair<std::vector<std::string>, Ids> named_entries(const Json& entries, const char* key) {
   std::vector<std::string> names;
   Ids ids;
   for (const auto& entry : entries) {
-    ids[entry.at("id").get<std::int64_t>()] = names.size();
+    ids[id_at(entry, "id")] = names.size();
     names.push_back(entry.at(key).get<std::string>());
   }
   return {std::move(names), std::move(ids)};
@@ -42,8 +47,8 @@ TagTruth coco_truth(const Json& file) {
   const auto [images, image_ids] = named_entries(file.at("images"), "file_name");
   TagTruth truth{classes, images, std::vector<std::set<size_t>>(images.size())};
   for (const auto& annotation : file.at("annotations")) {
-    const auto image = image_ids.at(annotation.at("image_id").get<std::int64_t>());
-    truth.labels[image].insert(class_ids.at(annotation.at("category_id").get<std::int64_t>()));
+    const auto image = image_ids.at(id_at(annotation, "image_id"));
+    truth.labels[image].insert(class_ids.at(id_at(annotation, "category_id")));
   }
   return truth;
 }
@@ -82,9 +87,8 @@ std::map<std::string, std::string> read_synonyms(const std::string& path) {
   std::map<std::string, std::string> class_of;
   const auto file = shown(path, "standard input");
   for (const auto& line : lines_of(read_named_file(path))) {
+    if (is_comment(line.text)) continue;
     const auto fields = tsv_fields(line.text);
-    const bool fact = line.text.front() == '#' && fields.size() == 1;
-    if (fact) continue;
     if (fields.size() != 2 || fields[0].empty() || fields[1].empty())
       throw UsageError(fmt::format("{}:{}: not a class, a tab and a tag", file, line.number));
     class_of[fields[1]] = fields[0];

@@ -24,6 +24,19 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// What `work` answers. Its Error begins with "NAME: " then; a UsageError stays as it is.
+template <class Work>
+auto naming(const std::string& name, const Work& work) {
+  try {
+    return work();
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    const std::string reason = error.what(), start = name + ": ";
+    throw Error(reason.starts_with(start) ? reason : start + reason);  // some name it themselves
+  }
+}
+
 /// What `make` answers. Its Error becomes a UsageError: without that thing nothing can start.
 template <class Make>
 auto needed_to_start(const Make& make) {

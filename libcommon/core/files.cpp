@@ -56,6 +56,11 @@ bool path_exists(const fs::path& path) {
   return fs::exists(path, error);
 }
 
+void require_exists(const fs::path& path) {
+  if (!path_exists(path))
+    throw UsageError(fmt::format("{}: No such file or directory", printable(path.string())));
+}
+
 bool is_folder(const fs::path& path) {
   boost::system::error_code error;
   return fs::is_directory(path, error);

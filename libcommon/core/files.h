@@ -31,6 +31,9 @@ bool is_folder(const fs::path& path);
 /// "PATH: reason".
 void make_folders(const fs::path& path);
 
+/// Throws UsageError where there is nothing at `path`.
+void require_exists(const fs::path& path);
+
 /// True where `text` is "-", which stands for standard input or output.
 inline bool is_stream(const fs::path& path) { return path == "-"; }
 

@@ -135,6 +135,8 @@ std::string tsv_unescape(std::string_view text) {
   return plain;
 }
 
+bool is_comment(std::string_view line) { return line.starts_with('#') && line.find('\t') == line.npos; }
+
 std::vector<std::string> tsv_fields(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
   if (line.ends_with('\r')) line.remove_suffix(1);

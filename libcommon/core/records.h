@@ -70,6 +70,10 @@ std::string tsv_escape(std::string_view text);
 /// The inverse of tsv_escape; a backslash before any other character stays.
 std::string tsv_unescape(std::string_view text);
 
+/// True for a line that tells a fact, or is a comment: it begins with `#` and has no tab, since a file's name
+/// may begin with `#` too.
+bool is_comment(std::string_view line);
+
 /// The fields of one line of TSV, unescaped. The line ends at its newline (or carriage return and newline).
 std::vector<std::string> tsv_fields(std::string_view line);
 

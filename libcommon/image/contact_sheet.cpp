@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <mutex>
 #include <numeric>
 #include <vips/vips8>
 
 #include "core/error.h"
 #include "image/samples.h"
 #include "image/tensor_rows.h"
+#include "image/vips.h"
 
 namespace sr {
 namespace {
@@ -24,8 +24,7 @@ constexpr int kTextDpi = 96;  // 9 points are 12 pixels then
 
 /// How much ink there is, uint8 [h,w]; undefined where libvips draws no text.
 Tensor drawn(const std::string& caption) {
-  static std::mutex one_at_a_time;  // libvips has one error text for all threads
-  const std::lock_guard lock(one_at_a_time);
+  const auto lock = lock_vips_errors();
   const std::unique_ptr<char, void (*)(void*)> valid(
       g_utf8_make_valid(caption.data(), static_cast<gssize>(caption.size())), g_free);
   const std::unique_ptr<char, void (*)(void*)> plain(g_markup_escape_text(valid.get(), -1), g_free);

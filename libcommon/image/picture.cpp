@@ -4,11 +4,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <iterator>
-#include <mutex>
 #include <unistd.h>
 #include <vips/vips.h>
 
 #include "core/error.h"
+#include "image/encode.h"
 #include "image/vips.h"
 
 namespace sr {
@@ -162,6 +162,25 @@ Picture prepare(VImage image, std::string name) {
   return picture;
 }
 
+/// True where the file's first bytes are those of a format that libvips reads.
+bool looks_like_picture(const fs::path& path) {
+  constexpr size_t kEnough = 4096;
+  const auto lock = lock_vips_errors();
+  try {
+    const auto source = VSource::new_from_file(path.c_str());
+    unsigned char* first = nullptr;
+    const auto length = vips_source_sniff_at_most(source.get_source(), &first, kEnough);
+    const bool known =
+        length > 0 && (vips_foreign_find_load_source(source.get_source()) != nullptr ||
+                       vips_foreign_find_load_buffer(first, static_cast<size_t>(length)) != nullptr);
+    vips_error_clear();
+    return known;
+  } catch (const vips::VError&) {
+    vips_error_clear();
+    return false;
+  }
+}
+
 }  // namespace
 
 Depth depth_of_samples(const VImage& image) {
@@ -177,28 +196,20 @@ Depth depth_of_samples(const VImage& image) {
 }
 
 Picture open_picture(const fs::path& path, std::int64_t max_pixels) {
-  static std::mutex one_at_a_time;  // libvips has one error text for all threads: each must get its own
-  const std::lock_guard lock(one_at_a_time);
+  const auto lock = lock_vips_errors();
   return naming_errors(shown(path, "standard input"), [&] {
     return prepare(load_upright(path, max_pixels), shown(path, "standard input"));
   });
 }
 
-bool looks_like_picture(const fs::path& path) {
-  constexpr size_t kEnough = 4096;
-  try {
-    const auto source = VSource::new_from_file(path.c_str());
-    unsigned char* first = nullptr;
-    const auto length = vips_source_sniff_at_most(source.get_source(), &first, kEnough);
-    const bool known =
-        length > 0 && (vips_foreign_find_load_source(source.get_source()) != nullptr ||
-                       vips_foreign_find_load_buffer(first, static_cast<size_t>(length)) != nullptr);
-    vips_error_clear();
-    return known;
-  } catch (const vips::VError&) {
-    vips_error_clear();
-    return false;
-  }
+bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }
+
+bool is_picture(const fs::path& path) {
+  auto extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const bool readable_only = extension == ".bmp" || extension == ".gif";
+  return readable_only || Format::of_name(path).has_value() || looks_like_picture(path);
 }
 
 }  // namespace sr

@@ -35,8 +35,11 @@ struct Picture {
 /// now or when its rows are read. Throws Error that names the file and the reason.
 Picture open_picture(const fs::path& path, std::int64_t max_pixels = kMaxPixels);
 
-/// True where the file's first bytes are those of a format that libvips reads.
-bool looks_like_picture(const fs::path& path);
+/// What a walk through a folder passes over: its name begins with a dot.
+bool is_hidden(const fs::path& path);
+
+/// By name, since a broken picture should be told, not passed over; else by content.
+bool is_picture(const fs::path& path);
 
 /// The type of the samples as they are in memory. Throws Error for those that no picture has (complex, say).
 Depth depth_of_samples(const vips::VImage& image);

@@ -1,5 +1,6 @@
 #include "image/vips.h"
 
+#include <fmt/format.h>
 #include <vips/vips.h>
 
 namespace sr {
@@ -16,6 +17,11 @@ VipsSession::VipsSession(const char* program, int threads) {
 }
 
 VipsSession::~VipsSession() { vips_shutdown(); }
+
+std::unique_lock<std::mutex> lock_vips_errors() {
+  static std::mutex one_at_a_time;
+  return std::unique_lock(one_at_a_time);
+}
 
 std::string vips_reason(const vips::VError& error) {
   std::string text = error.what();

@@ -1,9 +1,8 @@
 #pragma once
 // libvips as this library uses it: its session, and its errors as ours.
 
-#include <fmt/format.h>
+#include <mutex>
 #include <string>
-#include <string_view>
 #include <vips/vips8>
 
 #include "core/error.h"
@@ -19,22 +18,23 @@ class VipsSession {
   VipsSession& operator=(const VipsSession&) = delete;
 };
 
+/// libvips has one error text for all threads: who may come to ask for it, or clear it, holds this lock
+/// meanwhile, so that each gets its own.
+std::unique_lock<std::mutex> lock_vips_errors();
+
 /// libvips' error text as one sentence; empties its buffer.
 std::string vips_reason(const vips::VError& error);
 
 /// Runs `work`; whatever goes wrong in it becomes an Error that begins with `name`.
 template <class Work>
 auto naming_errors(const std::string& name, Work work) {
-  try {
-    return work();
-  } catch (const vips::VError& error) {
-    throw Error(fmt::format("{}: {}", name, vips_reason(error)));
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {
-    if (std::string_view(error.what()).substr(0, name.size() + 2) == name + ": ") throw;
-    throw Error(fmt::format("{}: {}", name, error.what()));
-  }
+  return naming(name, [&] {
+    try {
+      return work();
+    } catch (const vips::VError& error) {
+      throw Error(vips_reason(error));
+    }
+  });
 }
 
 }  // namespace sr

@@ -5,22 +5,10 @@
 #include <map>
 
 #include "core/error.h"
-#include "image/encode.h"
 #include "image/picture.h"
 
 namespace sr {
 namespace {
-
-bool is_hidden(const fs::path& path) { return path.filename().string().front() == '.'; }
-
-/// By name, since a broken picture should be told, not passed over; else by content.
-bool is_picture(const fs::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return extension == ".bmp" || extension == ".gif" || Format::of_name(path).has_value() ||
-         looks_like_picture(path);
-}
 
 /// The names of the pictures below `folder`.
 void walk(const fs::path& folder, const fs::path& below, std::vector<fs::path>& names) {
@@ -73,11 +61,6 @@ class Partners {
   int scale_;
   std::map<std::string, fs::path> names_;
 };
-
-void require_exists(const fs::path& path) {
-  if (!path_exists(path))
-    throw UsageError(fmt::format("{}: No such file or directory", printable(path.string())));
-}
 
 void add(const fs::path& hr, const fs::path& name, SourceFiles& files) {
   files.hr.push_back(hr);

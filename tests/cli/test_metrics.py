@@ -53,6 +53,9 @@ class Metrics(Case):
         self.assertAlmostEqual(mean["ssim"], (first["ssim"] + 1) / 2)
         (self.dir / "bad.tsv").write_text("just one name\n")
         self.fail_with(2, "bad.tsv:1", "sr-metrics", "--pairs", self.dir / "bad.tsv")
+        a.rename(self.dir / "#a.png")
+        (self.dir / "pairs.tsv").write_text("# pairs\n#a.png\tb.jpg\n")
+        self.assertIn(b"#a.png", self.succeed("sr-metrics", "--pairs", "pairs.tsv", cwd=self.dir).stdout)
 
     def test_align_crop_compares_what_both_have(self):
         a, b = self.crop("a.png", 44, 30), self.crop("b.png", 40, 33)

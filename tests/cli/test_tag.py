@@ -324,6 +324,7 @@ class Eval(TagCase):
         bad = [({"annotations": [{"image_id": 7, "category_id": 5}]}, "is not listed"),
                ({"annotations": [{"image_id": 8, "category_id": 17}]}, "is not listed"),
                ({"annotations": [{"image_id": "x"}]}, "these are not COCO's annotations"),
+               ({"annotations": [{"image_id": 1e300}]}, "these are not COCO's annotations"),
                ({"categories": 5}, "these are not COCO's annotations")]
         for changes, text in bad:
             self.fail_with(2, text, "sr-tag", "eval", "--truth", self.coco(**changes), *predictions)

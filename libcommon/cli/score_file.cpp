@@ -54,6 +54,10 @@ Fields parse_json_lines(const std::vector<TextLine>& lines, const std::string& f
     if (*name == "mean" || *name == "std") continue;
     auto& row = fields.rows.emplace_back();
     for (const auto& item : object.items()) {
+      if (item.value().is_structured()) {  // which could be nested without end
+        throw UsageError(fmt::format("{}:{}: '{}' is neither a score nor a text", file, line.number,
+                                     printable(item.key())));
+      }
       const auto column = column_of(fields.header, item.key());
       row.resize(fields.header.size());
       row[column] = text_of(item.value());

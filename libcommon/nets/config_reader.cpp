@@ -63,7 +63,9 @@ const ConfigReader::Json* ConfigReader::find(const std::string& key) {
 }
 
 void ConfigReader::refuse(const std::string& key, const Json& value, const std::string& reason) {
-  throw Error(fmt::format("{} = {}, {}", key, value.dump(), reason));
+  const auto is_nested = [](const Json& item) { return item.is_structured(); };
+  const bool flat = std::ranges::none_of(value, is_nested);  // dump would go down any nesting there is
+  throw Error(fmt::format("{} = {}, {}", key, flat ? value.dump() : "...", reason));
 }
 
 const ConfigReader::Json& ConfigReader::required(const std::string& key) {

@@ -130,6 +130,9 @@ class Correlate(Case):
         self.assertEqual(json.loads(rows.splitlines()[0])["crop_border"], "0")
         result = run("sr-iqa", "correlate", "-", self.plain_mos(), input=b'{"name": "a.png", "niqe": 1}\n')
         self.assertEqual((result.returncode, b"standard input:1: the key 'file'" in result.stderr), (2, True))
+        nested = b'{"file": "a.png", "niqe": ' + b"[" * 200000 + b"]" * 200000 + b"}\n"
+        self.fail_with(2, "standard input:1: 'niqe' is neither a score nor a text", "sr-iqa", "correlate", "-",
+                       self.plain_mos(), input=nested)
 
     def test_names_that_begin_with_a_number_sign(self):
         self.names = [f"#{n}" for n in self.names]

@@ -155,6 +155,8 @@ TEST_CASE("diffusion U-Net: a configuration that is not built here names its key
         "_class_name = \"ControlNetModel\", but only \"UNet2DConditionModel\" is built here");
   CHECK(complaint("up_block_types", {"UpBlock2D", "UpBlock2D", "UpBlock2D", "AttnUpBlock2D"}) ==
         "up_block_types = \"AttnUpBlock2D\", which is not built here");
+  CHECK(complaint("from_the_future", Json::parse("[[1]]")) ==
+        "from_the_future = ..., which is not built here");
   CHECK(complaint("attention_head_dim", 7) == "320 channels are not shared out among 7");
 }
 

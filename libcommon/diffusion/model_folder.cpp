@@ -1,6 +1,7 @@
 #include "diffusion/model_folder.h"
 
 #include <array>
+#include <fmt/format.h>
 
 #include "weights/checkpoint.h"
 

@@ -1,7 +1,6 @@
 #pragma once
 // Models as diffusers lays them out: a folder for each part, with its config.json and its weights.
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -22,7 +21,7 @@ class ModelFolder {
   /// none, or where `make` does.
   template <class Make>
   auto config(const Make& make, const std::string& file = "config.json") const {
-    return named(path_ / file, [&] { return make(json(file)); });
+    return naming(printable((path_ / file).string()), [&] { return make(json(file)); });
   }
   /// Where the weights are: diffusion_pytorch_model, model or pytorch_model, .safetensors before .bin, those
   /// of full precision before `.fp16`. Throws Error that names what was looked for.
@@ -32,23 +31,12 @@ class ModelFolder {
   template <class Make>
   auto network(const Make& make) const {
     const auto file = weights_file();
-    return named(file, [&] { return make(tensors(file)); });
+    return naming(printable(file.string()), [&] { return make(tensors(file)); });
   }
 
  private:
   nlohmann::json json(const std::string& file) const;
   static StateDict tensors(const fs::path& file);
-
-  /// `work`, whose errors begin with the file's name.
-  template <class Work>
-  static auto named(const fs::path& file, const Work& work) {
-    try {
-      return work();
-    } catch (const Error& error) {
-      const std::string name = printable(file.string()), reason = error.what();
-      throw Error(reason.rfind(name, 0) == 0 ? reason : fmt::format("{}: {}", name, reason));
-    }
-  }
 
   fs::path path_;
 };

@@ -126,12 +126,10 @@ FidStatistics fid_statistics(const std::vector<Tensor>& features) {
 
 FidStatistics load_fid_statistics(const fs::path& npz) {
   const SharedBytes file = map_file(npz);
-  try {
+  return naming(printable(npz.string()), [&] {
     if (!is_npz(file)) throw Error("this is no .npz file of NumPy's");
     return statistics_of(read_npz(file, {"mu", "sigma"}));
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(npz.string()), problem.what()));
-  }
+  });
 }
 
 void save_fid_statistics(const fs::path& npz, const FidStatistics& statistics) {

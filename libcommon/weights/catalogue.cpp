@@ -104,14 +104,7 @@ std::size_t distance(const std::string& typed, const std::string& known) {
 
 Catalogue Catalogue::read(const fs::path& path) {
   Catalogue catalogue;
-  try {
-    catalogue.entries_ = parse_table(read_file(path));
-  } catch (const Error& problem) {
-    const std::string name = printable(path.string());
-    const std::string_view reason = problem.what();
-    if (reason.starts_with(name)) throw;  // read_file names it itself
-    throw Error(fmt::format("{}: {}", name, reason));
-  }
+  catalogue.entries_ = naming(printable(path.string()), [&] { return parse_table(read_file(path)); });
   return catalogue;
 }
 

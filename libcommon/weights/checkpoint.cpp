@@ -1,7 +1,6 @@
 #include "weights/checkpoint.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <string>
 #include <string_view>
@@ -76,11 +75,7 @@ StateDict read_checkpoint(const SharedBytes& file) {
 
 StateDict load_checkpoint(const fs::path& path) {
   const SharedBytes file = map_file(path);
-  try {
-    return read_checkpoint(file);
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), problem.what()));
-  }
+  return naming(printable(path.string()), [&] { return read_checkpoint(file); });
 }
 
 }  // namespace sr

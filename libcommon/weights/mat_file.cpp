@@ -1,10 +1,12 @@
 #include "weights/mat_file.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <optional>
-#include <zlib.h>
 
 #include "weights/byte_reader.h"
+#include "weights/inflate.h"
+#include "weights/utf8.h"
 
 namespace sr {
 namespace {
@@ -52,23 +54,16 @@ Element next_element(ByteReader& reader) {
 }
 
 std::string inflated(std::string_view packed, std::size_t most) {
-  constexpr std::size_t kChunk = 1 << 16;
-  z_stream stream{};
-  if (inflateInit(&stream) != Z_OK) throw Error("zlib could not start");
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  stream.avail_in = static_cast<uInt>(packed.size());
+  Inflater inflater(packed, Inflater::Wrapping::zlib);
   std::string text;
-  std::vector<char> chunk(kChunk);
-  int status = Z_OK;
-  while (status == Z_OK && text.size() <= most) {
-    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
-    stream.avail_out = kChunk;
-    status = inflate(&stream, Z_NO_FLUSH);
-    text.append(chunk.begin(), chunk.end() - stream.avail_out);
+  std::vector<char> chunk(1 << 16);
+  std::size_t got = chunk.size();
+  while (got == chunk.size() && text.size() <= most) {
+    got = inflater.read(chunk);
+    text.append(chunk.data(), got);
   }
-  inflateEnd(&stream);
   if (text.size() > most) throw Error(fmt::format("it unpacks to more than {} bytes", most));
-  if (status != Z_STREAM_END) throw Error("its compressed data is damaged");
+  if (!inflater.ended()) throw Error("its compressed data is damaged");
   return text;
 }
 
@@ -99,21 +94,20 @@ std::vector<double> numbers_of(const Element& element) {
   }
 }
 
+/// Numbers that count are stored in any type too.
+std::int64_t whole(double number, std::int64_t low, std::int64_t high) {
+  const bool fits = number >= static_cast<double>(low) && number <= static_cast<double>(high);
+  if (!fits || number != std::floor(number))
+    throw Error(fmt::format("{} stands where a whole number from {} to {} should", number, low, high));
+  return static_cast<std::int64_t>(number);
+}
+
 /// Characters as UTF-8; those beyond the basic plane come as two of UTF-16 and are not put together.
 std::string text_of(const Element& element) {
   if (element.type == kUtf8) return std::string(element.data);
   std::string text;
-  for (const double number : numbers_of(element)) {
-    const auto code = static_cast<std::uint32_t>(number) & 0xffff;
-    if (code < 0x80) {
-      text += static_cast<char>(code);
-    } else if (code < 0x800) {
-      text += {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))};
-    } else {
-      text += {static_cast<char>(0xe0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 0x3f)),
-               static_cast<char>(0x80 | (code & 0x3f))};
-    }
-  }
+  for (const double number : numbers_of(element))
+    append_utf8(text, static_cast<std::uint32_t>(whole(number, 0, UINT16_MAX)));
   return text;
 }
 
@@ -126,7 +120,7 @@ struct Head {
   std::int64_t elements() const {
     std::int64_t product = 1;
     for (const auto side : shape) {
-      if (side < 0 || (side > 0 && product > INT32_MAX / side)) throw Error("a variable's shape is absurd");
+      if (side > 0 && product > INT32_MAX / side) throw Error("a variable's shape is absurd");
       product *= side;
     }
     return product;
@@ -137,11 +131,10 @@ Head read_head(ByteReader& reader) {
   Head head;
   const auto flags = numbers_of(next_element(reader));
   if (flags.empty()) throw Error("a variable lacks its class");
-  const auto bits = static_cast<std::uint32_t>(flags[0]);
-  head.kind = bits & 0xff;
+  const auto bits = whole(flags[0], 0, UINT32_MAX);
+  head.kind = static_cast<std::uint32_t>(bits & 0xff);
   head.complex = (bits >> 11 & 1) != 0;
-  for (const double side : numbers_of(next_element(reader)))
-    head.shape.push_back(static_cast<std::int64_t>(side));
+  for (const double side : numbers_of(next_element(reader))) head.shape.push_back(whole(side, 0, INT32_MAX));
   head.name = std::string(next_element(reader).data);
   return head;
 }
@@ -215,11 +208,7 @@ std::map<std::string, MatVariable> parse_mat(std::string_view bytes) {
 
 std::map<std::string, MatVariable> read_mat(const fs::path& path) {
   const std::string bytes = read_file(path);
-  try {
-    return parse_mat(bytes);
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), error.what()));
-  }
+  return naming(printable(path.string()), [&] { return parse_mat(bytes); });
 }
 
 }  // namespace sr

@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <fstream>
-#include <zlib.h>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "weights/byte_reader.h"
 #include "weights/dtype.h"
+#include "weights/inflate.h"
 #include "weights/tensor_view.h"
 #include "weights/zip_archive.h"
 
@@ -25,12 +22,6 @@ static_assert(std::endian::native == std::endian::little, "arrays are little-end
 constexpr std::string_view array_mark("\x93NUMPY", 6);
 constexpr std::string_view extension = ".npy";
 constexpr std::size_t alignment = 64;  // of an array's first byte, counted from its mark
-
-std::uint32_t crc_of(std::string_view bytes, std::uint32_t before = 0) {
-  if (bytes.empty()) return before;  // zlib takes a null pointer for a wish to start anew
-  return static_cast<std::uint32_t>(
-      crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 // --- reading ---
 
@@ -178,10 +169,7 @@ Tensor unsigned_values(const Tensor& stored, const Element& element) {
 }
 
 TensorLayout layout_of(const ArrayHeader& header, at::ScalarType type) {
-  if (!header.column_major) return {type, header.sizes, contiguous_strides(header.sizes), 0};
-  auto strides = contiguous_strides({header.sizes.rbegin(), header.sizes.rend()});
-  std::ranges::reverse(strides);
-  return {type, header.sizes, strides, 0};
+  return {type, header.sizes, contiguous_strides(header.sizes, header.column_major), 0};
 }
 
 void check_length(const ArrayHeader& header, at::ScalarType type, std::size_t found) {
@@ -351,11 +339,7 @@ StateDict read_npz(const SharedBytes& file, const std::set<std::string>& only) {
 
 StateDict read_npz(const fs::path& path, const std::set<std::string>& only) {
   const SharedBytes file = map_file(path);
-  try {
-    return read_npz(file, only);
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), problem.what()));
-  }
+  return naming(printable(path.string()), [&] { return read_npz(file, only); });
 }
 
 void write_npz(const fs::path& path, const StateDict& arrays) {

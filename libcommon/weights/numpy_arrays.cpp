@@ -1,7 +1,8 @@
 #include "weights/numpy_arrays.h"
 
-#include <algorithm>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/error.h"
 #include "weights/dtype.h"
@@ -81,13 +82,6 @@ std::vector<std::int64_t> array_shape(const Value& value) {
   return sizes;
 }
 
-std::vector<std::int64_t> array_strides(const std::vector<std::int64_t>& sizes, bool column_major) {
-  if (!column_major) return contiguous_strides(sizes);
-  auto strides = contiguous_strides({sizes.rbegin(), sizes.rend()});
-  std::ranges::reverse(strides);
-  return strides;
-}
-
 std::string_view array_bytes(const Value& value) {
   if (const auto* bytes = std::get_if<pickle::Bytes>(&value)) return bytes->bytes;
   if (const auto text = pickle::as_text(value)) return *text;  // Python 2 had one type for both
@@ -110,11 +104,11 @@ Tensor read_numpy_array(const Value& value) {
   const auto type = record ? element_type(record->dtype) : std::nullopt;
   if (!type) throw Error("is no array of numbers");
   const auto sizes = array_shape(record->shape);
-  const TensorLayout layout{*type, sizes, array_strides(sizes, record->column_major), 0};
+  const TensorLayout layout{*type, sizes, contiguous_strides(sizes, record->column_major), 0};
   const std::string_view bytes = array_bytes(record->bytes);
-  // Only read, and copied before anyone else sees it.
-  const SharedBytes storage{nullptr, {const_cast<char*>(bytes.data()), bytes.size()}};
-  return view_tensor(storage, layout).clone();
+  // Truth values are put right in place, and the pickle's bytes are not ours to change.
+  const auto copy = std::make_shared<std::vector<char>>(bytes.begin(), bytes.end());
+  return view_tensor({copy, *copy}, layout);
 }
 
 }  // namespace sr

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <fmt/format.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
@@ -244,11 +242,7 @@ Safetensors read_safetensors(const SharedBytes& file) {
 
 Safetensors read_safetensors(const fs::path& path) {
   const SharedBytes file = map_file(path);
-  try {
-    return read_safetensors(file);
-  } catch (const Error& problem) {
-    throw Error(fmt::format("{}: {}", printable(path.string()), problem.what()));
-  }
+  return naming(printable(path.string()), [&] { return read_safetensors(file); });
 }
 
 void write_safetensors(const fs::path& path, const StateDict& tensors,

@@ -90,10 +90,11 @@ bool is_aligned(const char* address, std::size_t element_size) {
 
 }  // namespace
 
-std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes) {
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes, bool column_major) {
   std::vector<std::int64_t> strides(sizes.size());
   std::int64_t stride = 1;
-  for (std::size_t i = sizes.size(); i-- > 0;) {
+  for (std::size_t step = 0; step < sizes.size(); ++step) {
+    const std::size_t i = column_major ? step : sizes.size() - 1 - step;
     if (sizes[i] < 0) throw Error("has a negative size");
     strides[i] = stride;
     stride = times(stride, std::max<std::int64_t>(sizes[i], 1));

@@ -18,8 +18,10 @@ struct TensorLayout {
   std::int64_t offset = 0;
 };
 
-/// Row-major strides of these sizes; throws Error where a size is negative or the product overflows.
-std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes);
+/// Row-major strides of these sizes, or column-major ones; throws Error where a size is negative or the
+/// product overflows.
+std::vector<std::int64_t> contiguous_strides(const std::vector<std::int64_t>& sizes,
+                                             bool column_major = false);
 
 /// The same bytes at an address that elements of this width can be read from: copied if they have to be.
 SharedBytes aligned(const SharedBytes& storage, std::size_t element_size);

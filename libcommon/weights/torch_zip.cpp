@@ -1,6 +1,5 @@
 #include "weights/torch_zip.h"
 
-#include <fmt/format.h>
 #include <map>
 #include <string>
 

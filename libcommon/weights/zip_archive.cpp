@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <utility>
 #include <vector>
-#include <zlib.h>
 
 #include "core/error.h"
 #include "weights/byte_reader.h"
+#include "weights/inflate.h"
 
 namespace sr {
 namespace {
@@ -119,49 +119,12 @@ SharedBytes packed_bytes(const SharedBytes& file, const ZipArchive::Entry& entry
   return file.slice(entry.header + in.position(), entry.packed);
 }
 
-/// zlib's state of one raw deflate stream.
-class Inflater {
- public:
-  Inflater() {
-    if (inflateInit2(&stream_, -MAX_WBITS) != Z_OK) throw Error("zlib cannot start");
-  }
-  ~Inflater() { inflateEnd(&stream_); }
-  Inflater(const Inflater&) = delete;
-  Inflater& operator=(const Inflater&) = delete;
-
-  /// True where `packed` is one whole stream of exactly as many bytes as `plain` holds.
-  bool run(std::span<char> packed, std::span<char> plain) {
-    int status = Z_OK;
-    while (status == Z_OK) {
-      const auto input = refill(packed, stream_.next_in, stream_.avail_in);
-      const auto output = refill(plain, stream_.next_out, stream_.avail_out);
-      status = inflate(&stream_, Z_NO_FLUSH);
-      packed = packed.subspan(input - stream_.avail_in);
-      plain = plain.subspan(output - stream_.avail_out);
-    }
-    return status == Z_STREAM_END && plain.empty();
-  }
-
- private:
-  /// zlib counts in 32 bits, so it is given a gigabyte at a time.
-  static std::size_t refill(std::span<char> rest, Bytef*& next, uInt& available) {
-    next = reinterpret_cast<Bytef*>(rest.data());
-    available = static_cast<uInt>(std::min<std::size_t>(rest.size(), 1U << 30));
-    return available;
-  }
-
-  z_stream stream_{};
-};
-
-std::uint32_t crc_of(std::span<const char> bytes) {
-  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 SharedBytes inflated(const SharedBytes& packed, const ZipArchive::Entry& entry) {
   const auto buffer = std::make_shared<std::vector<char>>(entry.size + 1);  // zlib refuses a null pointer
   const std::span<char> plain = std::span(*buffer).first(entry.size);
-  Inflater inflater;
-  if (!inflater.run(packed.bytes, plain) || crc_of(plain) != entry.crc) {
+  Inflater inflater(packed.text(), Inflater::Wrapping::none);
+  const bool whole = inflater.read(plain) == plain.size() && inflater.ended();
+  if (!whole || crc_of({plain.data(), plain.size()}) != entry.crc) {
     throw Error("it is damaged (its deflate stream or CRC is wrong)");
   }
   return {buffer, plain};

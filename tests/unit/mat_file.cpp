@@ -1,5 +1,6 @@
 #include "weights/mat_file.h"
 
+#include <cmath>
 #include <cstring>
 #include <doctest.h>
 #include <random>
@@ -100,6 +101,12 @@ TEST_CASE("MATLAB files: damage is an error") {
   CHECK_THROWS_AS(sr::parse_mat(file(variable(6, 1, 4, "m", doubles({1, 2, 3})))), sr::Error);
   CHECK_THROWS_AS(sr::parse_mat(file(variable(6, 0x7fffffff, 0x7fffffff, "m", doubles({1})))), sr::Error);
   CHECK_THROWS_AS(sr::parse_mat(file(variable(1, 1000000, 1000, "c", text("a")))), sr::Error);
+  for (const double number : {std::nan(""), 1e300, -1.0, 1.5}) {
+    CHECK_THROWS_AS(sr::parse_mat(file(element(14, doubles({number})))), sr::Error);  // the class
+    const std::string sized = element(6, u32(6) + u32(0)) + doubles({number, 1});
+    CHECK_THROWS_AS(sr::parse_mat(file(element(14, sized + element(1, "m") + doubles({1})))), sr::Error);
+    CHECK_THROWS_AS(sr::parse_mat(file(variable(4, 1, 1, "t", doubles({number})))), sr::Error);
+  }
   auto cut = compressed(kScores);
   cut[10] ^= 0x55;
   CHECK_THROWS_AS(sr::parse_mat(file(cut)), sr::Error);

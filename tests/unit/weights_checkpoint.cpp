@@ -136,6 +136,14 @@ TEST_CASE("NumPy arrays of every pickle protocol") {
   }
 }
 
+TEST_CASE("truth values of NumPy's are mended in the tensor, not in the file's bytes") {
+  std::string bytes = read_file(fixture("arrays_protocol5.pkl"));
+  bytes.replace(bytes.find("u1"), 2, "b1");
+  const std::string before = bytes;
+  CHECK(same(read_checkpoint({nullptr, bytes}).at("bytes"), at::ones({2}, at::kBool)));
+  CHECK(bytes == before);
+}
+
 TEST_CASE("a pickle that calls commands is refused, by name, and runs nothing") {
   for (const char* name : {"evil.pth", "evil_inside.pth", "evil_legacy.pth"}) {
     CAPTURE(name);

@@ -130,6 +130,25 @@ TEST_CASE("what does not fit is listed by name") {
   CHECK_THROWS_WITH_AS(make_network(weights), message.c_str(), Error);
 }
 
+TEST_CASE("empty tensors, and numbers that others don't lead up to, are errors") {
+  for (const char* name :
+       {"edsr_m_x4", "msrresnet_x4", "realesr-general-x4v3", "rrdbnet_x4plus", "swinir_real_m_x2"}) {
+    const StateDict weights = key_list(name);
+    CAPTURE(name);
+    for (const char* key : {"conv_first.weight", "body.0.weight"}) {
+      if (!weights.count(key)) continue;
+      StateDict empty = weights;
+      empty[key] = torch::zeros({0, 3, 3, 3});
+      CHECK_THROWS_WITH_AS(make_network(empty), fmt::format("'{}' is empty", key).c_str(), Error);
+    }
+    for (const char* number : {"1000000000000", "9223372036854775807"}) {
+      StateDict far = weights;
+      far[fmt::format("body.{}.x", number)] = torch::zeros({1});
+      CHECK_THROWS_AS(make_network(far), Error);
+    }
+  }
+}
+
 TEST_CASE("unknown keys are an error") {
   CHECK_THROWS_AS(make_network({}), Error);
   CHECK_THROWS_AS(make_network({{"fc.weight", torch::zeros({2, 2})}}), Error);

@@ -1,8 +1,12 @@
 // Precision, layout, gradients, receptive fields and counts of the networks; their values are the goldens'
 // business.
+#include <array>
 #include <functional>
 #include <map>
+#include <random>
+#include <regex>
 
+#include "nets/fill_module.h"
 #include "nets_testing.h"
 
 namespace sr::testing {
@@ -224,6 +228,45 @@ TEST_CASE("half-precision checkpoints become float32") {
 TEST_CASE("RRDBNet refuses sides that its unshuffle does not divide") {
   const auto network = small_networks().at("RRDBNet x2")();
   CHECK_THROWS_AS(network->forward(torch::rand({1, 3, 8, 7})), Error);
+}
+
+namespace {
+
+/// One tensor has another size, or another number in its name.
+StateDict altered(StateDict weights, std::mt19937& random) {
+  const auto entry = std::next(weights.begin(), static_cast<long>(random() % weights.size()));
+  auto [key, tensor] = *entry;
+  if (random() % 2 == 0) {
+    static const std::regex number("[0-9]+");
+    constexpr std::array numbers{"0", "1", "3", "40", "1000000000000", "9223372036854775807"};
+    weights.erase(entry);
+    weights[std::regex_replace(key, number, numbers[random() % numbers.size()])] = tensor;
+  } else {
+    auto sizes = tensor.sizes().vec();
+    sizes[random() % sizes.size()] = static_cast<int64_t>(random() % 20);
+    entry->second = torch::zeros(sizes);
+  }
+  return weights;
+}
+
+}  // namespace
+
+TEST_CASE("networks of damaged files are errors, or are made") {
+  std::mt19937 random(3);
+  for (const auto& [name, make] : small_networks()) {
+    CAPTURE(name);
+    const StateDict sound = tensors_of(*make());
+    for (int round = 0; round < 200; ++round) {
+      const StateDict weights = altered(sound, random);
+      try {
+        if (network_family(weights)) make_network(weights);
+      } catch (const Error&) {
+        // as it should be
+      } catch (const std::exception& other) {
+        FAIL_CHECK(other.what());
+      }
+    }
+  }
 }
 
 }  // namespace sr::testing

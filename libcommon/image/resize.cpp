@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <limits>
 #include <numbers>
-#include <span>
 #include <utility>
 
 #include "core/error.h"
@@ -240,22 +239,6 @@ void check_image(const Tensor& image) {
 }
 
 }  // namespace
-
-ResizeKernel resize_kernel(std::string_view name) {
-  using Entry = std::pair<std::string_view, ResizeKernel>;
-  static constexpr std::array<Entry, 7> names = {
-      Entry{"cubic", ResizeKernel::cubic},       Entry{"bicubic", ResizeKernel::cubic},
-      Entry{"triangle", ResizeKernel::triangle}, Entry{"bilinear", ResizeKernel::triangle},
-      Entry{"box", ResizeKernel::box},           Entry{"lanczos2", ResizeKernel::lanczos2},
-      Entry{"lanczos3", ResizeKernel::lanczos3}};
-  const auto found =
-      std::find_if(names.begin(), names.end(), [&](const Entry& e) { return e.first == name; });
-  if (found == names.end()) {
-    throw UsageError(
-        fmt::format("unknown resize kernel {} (box, triangle, cubic, lanczos2, lanczos3)", name));
-  }
-  return found->second;
-}
 
 std::int64_t ResizeAxis::source(std::int64_t i, std::int64_t k) const {
   const std::int64_t j = first[static_cast<std::size_t>(i)] + k;

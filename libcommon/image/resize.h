@@ -7,7 +7,6 @@
 // MATLAB's.
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "core/torch.h"
@@ -15,10 +14,6 @@
 namespace sr {
 
 enum class ResizeKernel { box, triangle, cubic, lanczos2, lanczos3 };
-
-/// "box", "triangle" or "bilinear", "cubic" or "bicubic", "lanczos2", "lanczos3"; throws UsageError
-/// otherwise.
-ResizeKernel resize_kernel(std::string_view name);
 
 struct ResizeOptions {
   ResizeKernel kernel = ResizeKernel::cubic;  ///< cubic: a = -0.5 (torch and OpenCV use -0.75)

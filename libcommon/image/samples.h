@@ -2,7 +2,6 @@
 // Samples as files hold them (interleaved integers or floats) <-> planes of float32.
 
 #include <cstddef>
-#include <span>
 
 #include "core/torch.h"
 #include "image/picture.h"

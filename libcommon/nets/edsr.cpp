@@ -1,25 +1,9 @@
 #include "nets/edsr.h"
 
-#include <algorithm>
-
 #include "nets/keys.h"
 #include "nets/receptive.h"
 
 namespace sr {
-namespace {
-
-/// The scale of `upsample.0`, `upsample.2`, ...: each convolution widens by the square of its shuffle's
-/// factor.
-int64_t upsampling_scale(const StateDict& weights, int64_t features) {
-  int64_t scale = 1;
-  for (const int64_t index : keys::children(weights, "upsample.")) {
-    const int64_t outputs = keys::extent(weights, "upsample." + std::to_string(index) + ".weight", 0);
-    scale *= std::max<int64_t>(keys::square_root(outputs / features), 1);
-  }
-  return scale;
-}
-
-}  // namespace
 
 ResidualBlock::ResidualBlock(int64_t features, double residual_scale)
     : conv1(register_module("conv1", std::make_shared<Conv2d>(features, features))),
@@ -81,7 +65,7 @@ std::optional<EDSRConfig> detect_edsr(const StateDict& weights) {
   config.in_channels = keys::extent(weights, "conv_first.weight", 1);
   config.out_channels = keys::extent(weights, "conv_last.weight", 0);
   config.blocks = keys::count(weights, "body.");
-  config.scale = upsampling_scale(weights, config.features);
+  config.scale = keys::shuffle_scale(weights);
   config.residual_scale = config.features >= 256 ? 0.1 : 1;
   return config;
 }

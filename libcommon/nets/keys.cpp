@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <fmt/format.h>
 #include <set>
 
@@ -70,6 +71,18 @@ int64_t square_root(int64_t value) {
   const auto root =
       static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(std::max<int64_t>(value, 0)))));
   return root * root == value ? root : 0;
+}
+
+int64_t shuffle_scale(const StateDict& weights) {
+  int64_t scale = 1;
+  for (const int64_t index : children(weights, "upsample.")) {
+    const std::string key = fmt::format("upsample.{}.weight", index);
+    const int64_t factor = square_root(extent(weights, key, 0) / extent(weights, key, 1));
+    if (factor < 1 || factor > INT32_MAX / scale)
+      throw Error(fmt::format("'{}' enlarges by no whole scale", key));
+    scale *= factor;
+  }
+  return scale;
 }
 
 }  // namespace sr::keys

@@ -30,4 +30,8 @@ int64_t extent(const StateDict& weights, const std::string& key, int64_t axis);
 /// The whole number whose square is `value`, or 0 where there is none.
 int64_t square_root(int64_t value);
 
+/// The scale of `upsample.0`, `upsample.2`, ...: each convolution widens by the square of its shuffle's
+/// factor. Throws Error where one doesn't.
+int64_t shuffle_scale(const StateDict& weights);
+
 }  // namespace sr::keys

@@ -49,22 +49,13 @@ int64_t image_side(const StateDict& weights, const SwinIRConfig& config) {
   return keys::has(weights, block_key(0, 0, "attn.relative_position_index")) ? config.window : 64;
 }
 
-int64_t shuffle_scale(const StateDict& weights) {
-  int64_t scale = 1;
-  for (const int64_t index : keys::children(weights, "upsample.")) {
-    const std::string key = fmt::format("upsample.{}.weight", index);
-    scale *= keys::square_root(keys::extent(weights, key, 0) / keys::extent(weights, key, 1));
-  }
-  return scale;
-}
-
 void detect_upsampler(const StateDict& weights, SwinIRConfig& config) {
   if (keys::has(weights, "conv_up1.weight")) {
     config.upsampler = Upsampler::nearest_conv;
     config.scale = keys::has(weights, "conv_up2.weight") ? 4 : 2;
   } else if (keys::has_prefix(weights, "conv_before_upsample.")) {
     config.upsampler = Upsampler::shuffle;
-    config.scale = shuffle_scale(weights);
+    config.scale = keys::shuffle_scale(weights);
   } else if (keys::has(weights, "upsample.0.weight")) {
     config.upsampler = Upsampler::shuffle_direct;
     config.scale = keys::square_root(keys::extent(weights, "upsample.0.weight", 0) / config.channels);

@@ -99,12 +99,13 @@ class Case(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr.decode(errors="replace"))
         return result
 
-    def fail_with(self, status, text, *command, **options):
-        """Expects the exit status, and `text` in a one-line message on standard error."""
+    def fail_with(self, status, text, *command, lines=1, **options):
+        """Expects the exit status, and `text` among messages on standard error, a line each."""
         result = run(*command, **options)
         message = result.stderr.decode(errors="replace")
         self.assertEqual(result.returncode, status, message)
         self.assertIn(text, message)
+        self.assertEqual(message.count("\n"), lines, message)
         return result
 
     def crop(self, name, width=40, height=30, sample="chelsea.png"):

@@ -186,7 +186,8 @@ class Correlate(Case):
         result = run("sr-iqa", "correlate", self.write_scores(), mos)
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"several opinions", result.stderr)
-        self.fail_with(2, "no picture of", "sr-iqa", "correlate", self.write_scores(["x.png", "y.png"]), mos)
+        self.fail_with(2, "no picture of", "sr-iqa", "correlate", self.write_scores(["x.png", "y.png"]), mos,
+                       lines=2)
 
     def test_scores_that_are_no_numbers_are_left_out(self):
         scores = ["nan", "inf", "", *self.scores[3:]]

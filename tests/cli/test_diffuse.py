@@ -75,7 +75,7 @@ class Results(DiffuseCase):
         (self.dir / "many/02.png").write_text("no picture")
         (self.dir / "many/68.png").write_text("no picture")
         out = self.dir / "out"
-        result = self.fail_with(1, "many/02.png: ", *command(*quick, self.dir / "many", "-o", out))
+        result = self.fail_with(1, "many/02.png: ", *command(*quick, self.dir / "many", "-o", out), lines=2)
         self.assertIn(b"many/68.png: ", result.stderr)
         found = digests(out)
         self.assertEqual(list(found), [f"{i:02}.png" for i in range(1, 70) if i not in [2, 68]])
@@ -353,7 +353,7 @@ class Plan(DiffuseCase):
             path.unlink()
         (self.dir / "in/bad.png").write_text("no picture")
         plan = command("--print-plan", "--weights", bare)
-        result = self.fail_with(1, "in/bad.png: ", *plan, self.dir / "in", self.dir / "none.png")
+        result = self.fail_with(1, "in/bad.png: ", *plan, self.dir / "in", self.dir / "none.png", lines=2)
         self.assertIn(b"none.png: No such file", result.stderr)
         self.assertEqual([pathlib.Path(row[0]).name for row in rows_of(result)[1:]], ["a.png", "b.png", "c.png"])
         result = self.succeed(*plan, "--shard", "2/3", *(self.dir / f"in/{name}.png" for name in "abc"))

@@ -76,9 +76,8 @@ class Scale(Case):
             "SLURM_PROCID is not below": {"TASKS": 2, "PROCID": 2},
         }.items():
             with self.subTest(text):
-                result = self.fail_with(2, text, "sr-degrade", "in", "-o", "out/", "--shard", "slurm", cwd=self.dir,
-                                        env=environment(**slurm))
-                self.assertEqual(result.stderr.count(b"\n"), 1)
+                self.fail_with(2, text, "sr-degrade", "in", "-o", "out/", "--shard", "slurm", cwd=self.dir,
+                               env=environment(**slurm))
 
     def recipe(self, name, *arguments, **options):
         result = run(RECIPES / name, *arguments, cwd=self.dir, env=options.pop("env", environment()), **options)

@@ -36,17 +36,18 @@ class StudyFile(Made):
         page = ["-o", "study.html"]
         for arguments, text in [(["ours", *page], "two folders"), (["ours", "theirs"], "-o"), (["ours", "no", *page], "no: Not a folder"),
                                 (["ours", "ours/", *page], "twice"), (["ours", "x,y", *page], "comma"),
-                                (["ours", "none", *page], "no picture is in all folders"),
                                 (["ours", "theirs", "-o", "-"], "a file with a name"),
                                 (["ours", "theirs", "-o", "no/study.html"], "No such file")]:
             self.fail_with(2, text, "sr-metrics", "study", *arguments, cwd=self.dir)
+        self.fail_with(2, "no picture is in all folders", "sr-metrics", "study", "ours", "none", *page, cwd=self.dir, lines=5)
         self.assertFalse((self.dir / "study.html").exists())
 
     def test_pictures_that_not_all_have_are_told_and_left_out(self):
         (self.dir / "theirs/a.ppm").unlink()
         ppm(self.dir / "bicubic/b.ppm", 81, 60, (0, 0, 0))
         (self.dir / "ours/c.ppm").write_bytes(b"P6 broken")
-        result = self.fail_with(1, "ours/a.ppm: no partner in theirs", "sr-metrics", "study", *COLOURS, "-o", "study.html", cwd=self.dir)
+        result = self.fail_with(1, "ours/a.ppm: no partner in theirs", "sr-metrics", "study", *COLOURS, "-o", "study.html",
+                                cwd=self.dir, lines=3)
         self.assertIn(b"bicubic/b.ppm: 81x60, but ours/b.ppm is 80x60", result.stderr)
         self.assertIn(b"ours/c.ppm: ", result.stderr)
         page = (self.dir / "study.html").read_text()

@@ -159,7 +159,7 @@ class Tag(TagCase):
         expected = rows_of(self.tag(*self.names))
         for batch in ["1", "2", "5"]:
             result = self.fail_with(1, "in/bad.png: ", "sr-tag", "--weights", self.weights, *EXACT, "--batch", batch,
-                                    "--embeds", self.dir / f"embeds{batch}", self.dir / "in", self.dir / "none.png")
+                                    "--embeds", self.dir / f"embeds{batch}", self.dir / "in", self.dir / "none.png", lines=3)
             self.assertIn(b"in/short.png: ", result.stderr)
             self.assertIn(b"none.png: No such file", result.stderr)
             self.assertEqual(rows_of(result), expected)
@@ -385,7 +385,7 @@ class Eval(TagCase):
         self.fail_with(2, "not both", "sr-tag", "eval", *files, self.names[0])
         self.fail_with(2, "standard input", "sr-tag", "eval", "--truth", "-", "--predictions", "-")
         self.fail_with(2, "No such file", "sr-tag", "eval", *files[:3], self.dir / "none.tsv")
-        self.fail_with(2, "no picture has labels", "sr-tag", "eval", *files[:3], self.write("p.tsv", "z.png\tcat\n"))
+        self.fail_with(2, "no picture has labels", "sr-tag", "eval", *files[:3], self.write("p.tsv", "z.png\tcat\n"), lines=2)
         self.fail_with(2, "p.tsv:1: 'high' is no number", "sr-tag", "eval", *files[:3],
                        self.write("p.tsv", "a.png\tcat\thigh\n"))
         self.fail_with(2, "p.tsv:1: 5 fields", "sr-tag", "eval", *files[:3], self.write("p.tsv", "a\tb\t1\t1\t1\n"))

@@ -103,8 +103,8 @@ std::string bash_function(const std::string& function, const std::vector<OptionR
       "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}\n"
       "  COMPREPLY=()\n"
       "  [[ \" ${{COMP_WORDS[*]:0:COMP_CWORD}} \" != *' -- '* ]] || {{ compopt -o default; return; }}\n"
-      "  if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; "
-      "fi\n{1}"
+      "  [[ $prev != = ]] || prev=${{COMP_WORDS[COMP_CWORD-2]}}\n"  // bash parts --name=value
+      "  [[ $cur != = ]] || cur=\n{1}"
       "  case $prev in\n{2}  esac\n"
       "  if [[ $cur == -* ]]; then\n"
       "    COMPREPLY=($(compgen -W '{3}' -- \"$cur\"))\n"

@@ -134,6 +134,7 @@ class Completions(Case):
         "sr-diffuse --sd sd": ["sd-turbo"],
         "sr-iqa -m niqe,clip": ["niqe,clipiqa", "niqe,clipiqa-five"],
         "sr-metrics --metrics psnr,fi": ["psnr,fid"],
+        "sr-iqa corr": ["correlate"],
     }
     FILES = {"sr-upscale -m ": ["a file.pth", "b.safetensors"], "sr-train psnr --config ": ["d.toml"],
              "sr-upscale --config ": ["d.toml"], "sr-iqa --report ": ["e.html"]}

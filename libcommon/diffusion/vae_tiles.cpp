@@ -9,7 +9,7 @@ namespace sr {
 namespace {
 
 // What a tile sees around it decides its result, so these are the original's.
-constexpr int64_t encoder_margin = 32, decoder_margin = 11;
+constexpr int64_t kEncoderMargin = 32, kDecoderMargin = 11;
 
 /// A tile along one axis: [input_begin,input_end) is shown, [begin,end) of it used.
 struct Span {
@@ -55,16 +55,16 @@ Box VaeTiling::within(const VaeTile& tile) const {
 }
 
 VaeTiling encoder_tiling(int64_t size, int64_t factor) {
-  if (factor < 1 || encoder_margin % factor != 0)
+  if (factor < 1 || kEncoderMargin % factor != 0)
     throw Error(fmt::format("an autoencoder of factor {} cannot go tile by tile", factor));
   if (size < 0 || size % factor != 0)
     throw UsageError(fmt::format("tiles of {} pixels are no multiple of {}", size, factor));
-  return {.size = size, .margin = encoder_margin, .enlarges = 1, .shrinks = factor};
+  return {.size = size, .margin = kEncoderMargin, .enlarges = 1, .shrinks = factor};
 }
 
 VaeTiling decoder_tiling(int64_t size, int64_t factor) {
   if (size < 0) throw UsageError(fmt::format("tiles cannot have {} latents", size));
-  return {.size = size, .margin = decoder_margin, .enlarges = factor, .shrinks = 1};
+  return {.size = size, .margin = kDecoderMargin, .enlarges = factor, .shrinks = 1};
 }
 
 std::vector<VaeTile> vae_tiles(int64_t height, int64_t width, const VaeTiling& tiling) {

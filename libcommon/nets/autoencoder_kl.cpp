@@ -50,7 +50,7 @@ VaeHalf::VaeHalf(Kind kind, const AutoencoderKlConfig& config) : kind_(kind) {
   for (const VaeLevelConfig& level : list) levels_.push_back(std::make_shared<VaeLevel>(level));
   register_list(*this, encodes ? "down_blocks" : "up_blocks", levels_);
   middle_ = register_module("mid_block", std::make_shared<VaeMiddle>(config.channels.back(), config.groups));
-  norm_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(config.groups, last, vae_epsilon));
+  norm_ = register_module("conv_norm_out", std::make_shared<GroupNorm>(config.groups, last, kVaeEpsilon));
   conv_out_ = register_module(
       "conv_out", std::make_shared<Conv2d>(last, encodes ? 2 * config.latents : config.out_channels));
 }

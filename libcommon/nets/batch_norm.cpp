@@ -5,8 +5,8 @@
 namespace sr {
 namespace {
 
-constexpr double momentum = 0.1;
-constexpr bool cudnn_enabled = true;
+constexpr double kMomentum = 0.1;
+constexpr bool kCudnnEnabled = true;
 
 }  // namespace
 
@@ -24,8 +24,8 @@ Tensor BatchNorm::forward(const Tensor& input) const {
     const at::NoGradGuard no_grad;
     num_batches_tracked.add_(1);
   }
-  return at::batch_norm(input, weight, bias, running_mean, running_var, is_training(), momentum, epsilon,
-                        cudnn_enabled);
+  return at::batch_norm(input, weight, bias, running_mean, running_var, is_training(), kMomentum, epsilon,
+                        kCudnnEnabled);
 }
 
 void BatchNorm::reset() {
@@ -38,8 +38,8 @@ void BatchNorm::reset() {
 }
 
 Tensor instance_norm(const Tensor& input) {
-  return at::instance_norm(input, {}, {}, {}, {}, /*use_input_stats=*/true, momentum, BatchNorm::epsilon,
-                           cudnn_enabled);
+  return at::instance_norm(input, {}, {}, {}, {}, /*use_input_stats=*/true, kMomentum, BatchNorm::epsilon,
+                           kCudnnEnabled);
 }
 
 }  // namespace sr

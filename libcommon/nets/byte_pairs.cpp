@@ -54,7 +54,7 @@ BytePairs::BytePairs(const Spellings& spellings, const std::vector<MergeRule>& r
   const auto bytes = byte_spellings();
   for (size_t byte = 0; byte < bytes.size(); ++byte) {
     within_words_[byte] = spellings.at(bytes[byte]);
-    at_ends_[byte] = spellings.at(bytes[byte] + word_end);
+    at_ends_[byte] = spellings.at(bytes[byte] + kWordEnd);
   }
   merges_.reserve(rules.size());
   for (size_t i = 0; i < rules.size(); ++i) {

@@ -14,7 +14,7 @@
 namespace sr {
 
 /// What a token's spelling ends with where the token ends a word.
-inline constexpr const char* word_end = "</w>";
+inline constexpr const char* kWordEnd = "</w>";
 
 /// How vocabularies spell each byte: a visible one as its Latin-1 character, the others, in their order, as
 /// those from U+0100 on.
@@ -31,7 +31,7 @@ class BytePairs {
   /// Token numbers, of 32 bits, by their spelling.
   using Spellings = std::unordered_map<std::string, int64_t>;
 
-  /// The first rules come first. `spellings` has all bytes, alone and with `word_end`. Throws Error
+  /// The first rules come first. `spellings` has all bytes, alone and with `kWordEnd`. Throws Error
   /// "`source`: ..." where a rule joins or makes what `spellings` lacks.
   BytePairs(const Spellings& spellings, const std::vector<MergeRule>& rules, const std::string& source);
 

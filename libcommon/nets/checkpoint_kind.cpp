@@ -20,7 +20,7 @@ struct Mark {
 };
 
 // What contains others comes first.
-constexpr std::array<Mark, 12> marks{{
+constexpr std::array<Mark, 12> kMarks{{
     {"RAM++'s", "reweight_scale", "visual_encoder."},
     {"Tag2Text's", "label_embed.weight", "visual_encoder."},
     {"CLIP's", "visual.", "token_embedding.weight"},
@@ -44,7 +44,7 @@ std::optional<std::string> upscaler(const StateDict& weights) {
 }
 
 std::string marked_kind(const StateDict& weights) {
-  for (const Mark& mark : marks) {
+  for (const Mark& mark : kMarks) {
     if (keys::has_prefix(weights, mark.key) && keys::has_prefix(weights, mark.other)) return mark.kind;
   }
   return "of no kind known here";

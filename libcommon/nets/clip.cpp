@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr const char* visual_prefix = "visual.";
+constexpr const char* kVisualPrefix = "visual.";
 
 std::shared_ptr<ClipVisual> make_visual(const ClipConfig& config) {
   if (const auto* resnet = std::get_if<ClipResNetConfig>(&config.visual))
@@ -85,7 +85,7 @@ ClipTextConfig clip_text_config(const StateDict& weights) {
 }
 
 ClipConfig clip_config(const StateDict& weights) {
-  const StateDict visual = keys::below(weights, visual_prefix);
+  const StateDict visual = keys::below(weights, kVisualPrefix);
   if (visual.empty()) throw Error("the weights are not CLIP's: no key begins with visual.");
   if (keys::has(visual, "proj")) return {clip_vit_config(visual), clip_text_config(weights)};
   return {clip_resnet_config(visual), clip_text_config(weights)};

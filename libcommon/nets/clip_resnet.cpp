@@ -10,7 +10,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t expansion = 4;
+constexpr int64_t kExpansion = 4;
 
 Tensor pooled_by(const Tensor& x, int64_t stride) {
   return stride == 1 ? x : at::avg_pool2d(x, {stride, stride});
@@ -37,11 +37,11 @@ ClipBottleneck::ClipBottleneck(int64_t in, int64_t planes, int64_t stride)
     : stride_(stride),
       reduce_(register_normed_conv(*this, "conv1", "bn1", in, planes, 1)),
       conv_(register_normed_conv(*this, "conv2", "bn2", planes, planes, 3)),
-      expand_(register_normed_conv(*this, "conv3", "bn3", planes, expansion * planes, 1)) {
-  if (stride == 1 && in == expansion * planes) return;
+      expand_(register_normed_conv(*this, "conv3", "bn3", planes, kExpansion * planes, 1)) {
+  if (stride == 1 && in == kExpansion * planes) return;
   // Officially a Sequential whose pooling is called `-1`.
   auto& downsample = *register_container(*this, "downsample");
-  shortcut_ = register_normed_conv(downsample, "0", "1", in, expansion * planes, 1);
+  shortcut_ = register_normed_conv(downsample, "0", "1", in, kExpansion * planes, 1);
 }
 
 Tensor ClipBottleneck::forward(const Tensor& input) const {
@@ -115,7 +115,7 @@ ModifiedResNet::ModifiedResNet(const ClipResNetConfig& config) : config_(config)
     auto& blocks = layers_.emplace_back();
     for (int64_t i = 0; i < config.layers[level]; ++i) {
       const int64_t stride = i == 0 && level > 0 ? 2 : 1;
-      blocks.push_back(std::make_shared<ClipBottleneck>(in, config.channels(level) / expansion, stride));
+      blocks.push_back(std::make_shared<ClipBottleneck>(in, config.channels(level) / kExpansion, stride));
       in = config.channels(level);
     }
     register_list(*this, fmt::format("layer{}", level + 1), blocks);

@@ -14,7 +14,7 @@
 namespace sr {
 namespace {
 
-constexpr size_t byte_count = 256, merge_count = 49152 - 256 - 2;
+constexpr size_t kByteCount = 256, kMergeCount = 49152 - 256 - 2;
 
 /// The whole file, unpacked (or as it is, if it was never packed).
 std::string read_gzip(const fs::path& path) {
@@ -34,15 +34,15 @@ std::string read_gzip(const fs::path& path) {
 /// Numbers by spelling: bytes, those that end a word, what the rules make, each after the other.
 BytePairs::Spellings numbered(const std::vector<MergeRule>& rules) {
   BytePairs::Spellings spellings;
-  spellings.reserve(2 * byte_count + rules.size());
+  spellings.reserve(2 * kByteCount + rules.size());
   auto bytes = byte_spellings();
   std::ranges::sort(bytes);  // the visible ones first
-  for (size_t i = 0; i < byte_count; ++i) {
+  for (size_t i = 0; i < kByteCount; ++i) {
     spellings[bytes[i]] = static_cast<int64_t>(i);
-    spellings[bytes[i] + word_end] = static_cast<int64_t>(byte_count + i);
+    spellings[bytes[i] + kWordEnd] = static_cast<int64_t>(kByteCount + i);
   }
   for (size_t i = 0; i < rules.size(); ++i)
-    spellings[rules[i][0] + rules[i][1]] = static_cast<int64_t>(2 * byte_count + i);
+    spellings[rules[i][0] + rules[i][1]] = static_cast<int64_t>(2 * kByteCount + i);
   return spellings;
 }
 
@@ -57,10 +57,10 @@ BytePairs read_pairs(const fs::path& path) {
 }  // namespace
 
 std::vector<MergeRule> clip_merge_rules(const fs::path& vocabulary) {
-  auto rules = merge_rules(read_gzip(vocabulary), merge_count);
-  if (rules.size() < merge_count) {
+  auto rules = merge_rules(read_gzip(vocabulary), kMergeCount);
+  if (rules.size() < kMergeCount) {
     throw Error(
-        fmt::format("{}: {} merge rules in place of {}", misfit(vocabulary), rules.size(), merge_count));
+        fmt::format("{}: {} merge rules in place of {}", misfit(vocabulary), rules.size(), kMergeCount));
   }
   return rules;
 }

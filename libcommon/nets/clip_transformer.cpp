@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-5;
+constexpr double kNormEpsilon = 1e-5;
 
 }  // namespace
 
@@ -25,8 +25,8 @@ Tensor ClipMlp::forward(const Tensor& input) const {
 
 ClipBlock::ClipBlock(int64_t width, int64_t heads)
     : heads_(heads),
-      ln_1_(register_module("ln_1", std::make_shared<LayerNorm>(width, norm_epsilon))),
-      ln_2_(register_module("ln_2", std::make_shared<LayerNorm>(width, norm_epsilon))),
+      ln_1_(register_module("ln_1", std::make_shared<LayerNorm>(width, kNormEpsilon))),
+      ln_2_(register_module("ln_2", std::make_shared<LayerNorm>(width, kNormEpsilon))),
       attn_(register_module("attn", std::make_shared<MultiheadAttention>(width, heads))),
       mlp_(register_module("mlp", std::make_shared<ClipMlp>(width))) {
   if (heads < 1 || width % heads != 0)
@@ -74,8 +74,8 @@ VisionTransformer::VisionTransformer(const ClipVitConfig& config)
   const ConvOptions patches{
       .kernel = config.patch_size, .stride = config.patch_size, .padding = 0, .groups = 1, .bias = false};
   conv1_ = register_module("conv1", std::make_shared<Conv2d>(3, config.width, patches));
-  ln_pre_ = register_module("ln_pre", std::make_shared<LayerNorm>(config.width, norm_epsilon));
-  ln_post_ = register_module("ln_post", std::make_shared<LayerNorm>(config.width, norm_epsilon));
+  ln_pre_ = register_module("ln_pre", std::make_shared<LayerNorm>(config.width, kNormEpsilon));
+  ln_post_ = register_module("ln_post", std::make_shared<LayerNorm>(config.width, kNormEpsilon));
 }
 
 Tensor VisionTransformer::embed(const Tensor& images) const {
@@ -102,7 +102,7 @@ ClipText::ClipText(const ClipTextConfig& config)
       config_(config),
       transformer_(register_module(
           "transformer", std::make_shared<ClipTransformer>(config.width, config.layers, config.heads))),
-      ln_final_(register_module("ln_final", std::make_shared<LayerNorm>(config.width, norm_epsilon))) {
+      ln_final_(register_module("ln_final", std::make_shared<LayerNorm>(config.width, kNormEpsilon))) {
   const auto table = register_container(*this, "token_embedding");
   token_embedding = table->register_parameter("weight", torch::zeros({config.vocab_size, config.width}));
 }

@@ -9,8 +9,8 @@
 namespace sr {
 namespace {
 
-constexpr double leaky_slope = 0.2, prompt_deviation = 0.02;
-constexpr size_t head_layers = 4;
+constexpr double kLeakySlope = 0.2, kPromptDeviation = 0.02;
+constexpr size_t kHeadLayers = 4;
 
 Tensor resized(const Tensor& x, at::IntArrayRef size) {
   return at::upsample_bilinear2d(x, size, /*align_corners=*/false);
@@ -25,7 +25,7 @@ FeatDUpsampling::FeatDUpsampling(int64_t in, int64_t out)
       conv2(register_module("conv2", std::make_shared<SpectralConv2d>(out, out))) {}
 
 Tensor FeatDUpsampling::forward(const Tensor& input, at::IntArrayRef size) {
-  return conv2->forward(resized(leaky_relu_in_place(conv1->forward(input), leaky_slope), size));
+  return conv2->forward(resized(leaky_relu_in_place(conv1->forward(input), kLeakySlope), size));
 }
 
 FeatD::FeatD(const FeatDConfig& config) : config_(config) {
@@ -39,22 +39,22 @@ FeatD::FeatD(const FeatDConfig& config) : config_(config) {
   up(1, 2 * width + first, width);
   conv3_ = register_module("conv3", std::make_shared<SpectralConv2d>(4 * width, 4 * width));
   conv2_ = register_module("conv2", std::make_shared<SpectralConv2d>(2 * width, 2 * width));
-  for (size_t i = 0; i < head_layers; ++i)
-    head_.push_back(std::make_shared<SpectralConv2d>(width, i + 1 < head_layers ? width : 1));
+  for (size_t i = 0; i < kHeadLayers; ++i)
+    head_.push_back(std::make_shared<SpectralConv2d>(width, i + 1 < kHeadLayers ? width : 1));
   register_list(*this, "head", head_);
 }
 
 Tensor FeatD::features(const std::array<Tensor, 3>& levels) {
   const auto joined = [](const Tensor& coarse, const std::shared_ptr<SpectralConv2d>& conv,
                          const Tensor& fine) {
-    return at::cat({conv->forward(leaky_relu_in_place(coarse, leaky_slope)), fine}, 1);
+    return at::cat({conv->forward(leaky_relu_in_place(coarse, kLeakySlope)), fine}, 1);
   };
   const auto& [fine, middle, coarse] = levels;
   Tensor x = up_[2]->forward(coarse, middle.sizes().slice(2));
   x = up_[1]->forward(joined(x, conv3_, middle), fine.sizes().slice(2));
   x = up_[0]->forward(joined(x, conv2_, fine), {2 * fine.size(2), 2 * fine.size(3)});
-  for (size_t i = 0; i + 1 < head_.size(); ++i) x = head_[i]->forward(leaky_relu_in_place(x, leaky_slope));
-  return leaky_relu_in_place(x, leaky_slope);
+  for (size_t i = 0; i + 1 < head_.size(); ++i) x = head_[i]->forward(leaky_relu_in_place(x, kLeakySlope));
+  return leaky_relu_in_place(x, kLeakySlope);
 }
 
 Tensor FeatD::forward(const std::array<Tensor, 3>& levels) { return head_.back()->forward(features(levels)); }
@@ -101,8 +101,8 @@ Tensor PromptPairs::texts(const ClipText& text) const {
 void PromptPairs::draw(const std::optional<at::Generator>& generator) {
   const at::NoGradGuard no_grad;
   const auto source = generator ? *generator : at::Generator();
-  positive.normal_(0, prompt_deviation, source);
-  negative.normal_(0, prompt_deviation, source);
+  positive.normal_(0, kPromptDeviation, source);
+  negative.normal_(0, kPromptDeviation, source);
 }
 
 // --- both ------------------------------------------------------------------------------------------

@@ -81,9 +81,9 @@ struct Normalisation {
   std::array<float, 3> mean, deviation;
 };
 /// What torchvision's networks were trained with.
-inline constexpr Normalisation imagenet_normalisation{{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
+inline constexpr Normalisation kImagenetNormalisation{{0.485F, 0.456F, 0.406F}, {0.229F, 0.224F, 0.225F}};
 /// What CLIP was trained with.
-inline constexpr Normalisation clip_normalisation{{0.48145466F, 0.4578275F, 0.40821073F},
+inline constexpr Normalisation kClipNormalisation{{0.48145466F, 0.4578275F, 0.40821073F},
                                                   {0.26862954F, 0.26130258F, 0.27577711F}};
 
 /// Images [N,3,H,W], normalised; channels-last where `on_fast_path`.

@@ -11,7 +11,7 @@
 namespace sr {
 namespace {
 
-constexpr size_t shown_complaints = 6;
+constexpr size_t kShownComplaints = 6;
 
 /// PyTorch has counted batches since version 0.4.1 only, and nothing depends on the count.
 bool may_be_missing(const std::string& key) { return key.ends_with("num_batches_tracked"); }
@@ -40,7 +40,7 @@ void check_fit(const StateDict& values, const StateDict& into, const std::string
                const std::function<bool(const std::string&)>& spare) {
   auto found = complaints(into, values, spare);
   if (found.empty()) return;
-  const size_t more = found.size() - std::min(shown_complaints, found.size());
+  const size_t more = found.size() - std::min(kShownComplaints, found.size());
   found.resize(found.size() - more);
   throw Error(fmt::format("{}: {}{}", what, fmt::join(found, "; "),
                           more > 0 ? fmt::format("; and {} more", more) : ""));

@@ -10,11 +10,11 @@
 namespace sr {
 namespace {
 
-constexpr size_t longest_name = 32;
-constexpr char32_t replacement = 0xFFFD, last_code_point = 0x10FFFF;
+constexpr size_t kLongestName = 32;
+constexpr char32_t kReplacement = 0xFFFD, kLastCodePoint = 0x10FFFF;
 
 /// What the numbers 0x80 to 0x9F stand for: they are taken for Windows-1252.
-constexpr std::array<char32_t, 32> windows_1252 = {
+constexpr std::array<char32_t, 32> kWindows1252 = {
     0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
     0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
     0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
@@ -39,7 +39,7 @@ std::u32string characters(std::string_view codes) {
 
 Entities read_table() {
   Entities entities;
-  std::string_view rest = html_entity_names;
+  std::string_view rest = kHtmlEntityNames;
   while (!rest.empty()) {
     const size_t equals = rest.find('='), end = rest.find(' ');
     std::string_view codes = rest.substr(equals + 1, end - equals - 1);
@@ -58,15 +58,15 @@ const Entity* find_entity(std::u32string_view name) {
   return found == entities.end() ? nullptr : &found->second;
 }
 
-/// Code points that no page may name, but for those that `windows_1252` saves.
+/// Code points that no page may name, but for those that `kWindows1252` saves.
 bool is_forbidden(char32_t code) {
   const bool control = code < 0x20 && code != '\t' && code != '\n' && code != '\f';
   return control || code == 0x7F || (code >= 0xFDD0 && code <= 0xFDEF) || (code & 0xFFFE) == 0xFFFE;
 }
 
 std::u32string character(char32_t code) {
-  if (code == 0 || code > last_code_point || (code >= 0xD800 && code <= 0xDFFF)) return {replacement};
-  if (code >= 0x80 && code <= 0x9F) return {windows_1252[code - 0x80]};
+  if (code == 0 || code > kLastCodePoint || (code >= 0xD800 && code <= 0xDFFF)) return {kReplacement};
+  if (code >= 0x80 && code <= 0x9F) return {kWindows1252[code - 0x80]};
   if (code == '\r') return {code};
   return is_forbidden(code) ? std::u32string() : std::u32string{code};
 }
@@ -92,7 +92,7 @@ std::optional<Match> match_number(std::u32string_view rest) {
   std::uint64_t code = 0;
   for (; end < rest.size() && digit_value(rest[end], base) >= 0; ++end) {
     const auto digit = static_cast<std::uint64_t>(digit_value(rest[end], base));
-    code = std::min<std::uint64_t>(code * base + digit, last_code_point + 1);
+    code = std::min<std::uint64_t>(code * base + digit, kLastCodePoint + 1);
   }
   if (end == first) return std::nullopt;
   if (end < rest.size() && rest[end] == ';') ++end;
@@ -107,7 +107,7 @@ bool is_name_character(char32_t c) {
 /// The longest name at the beginning of what follows "&".
 std::optional<Match> match_name(std::u32string_view rest) {
   size_t end = 0;
-  while (end < std::min(longest_name, rest.size()) && is_name_character(rest[end])) ++end;
+  while (end < std::min(kLongestName, rest.size()) && is_name_character(rest[end])) ++end;
   if (end < rest.size() && rest[end] == ';') {
     if (const Entity* entity = find_entity(rest.substr(0, end))) return Match{entity->text, end + 1};
   }

@@ -11,8 +11,8 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-3;
-constexpr size_t before_auxiliary = 7;  // Mixed_6e among the blocks
+constexpr double kNormEpsilon = 1e-3;
+constexpr size_t kBeforeAuxiliary = 7;  // Mixed_6e among the blocks
 
 using Kernel = std::array<int64_t, 2>;
 
@@ -43,7 +43,7 @@ class NormalisedConv : public torch::nn::Module {
 
   Folded folded() const {
     const Tensor factor =
-        norm_->weight.to(at::kDouble) / (norm_->running_var.to(at::kDouble) + norm_epsilon).sqrt();
+        norm_->weight.to(at::kDouble) / (norm_->running_var.to(at::kDouble) + kNormEpsilon).sqrt();
     return {(weight_.to(at::kDouble) * factor.view({-1, 1, 1, 1})).to(at::kFloat),
             (norm_->bias - norm_->running_mean * factor).to(at::kFloat)};
   }
@@ -83,7 +83,7 @@ struct BlockShape {
   int64_t projected = 0;  ///< channels of `branch_pool`
 };
 
-constexpr Kernel wide3 = {1, 3}, high3 = {3, 1}, wide7 = {1, 7}, high7 = {7, 1}, square3 = {3, 3},
+constexpr Kernel kWide3 = {1, 3}, kHigh3 = {3, 1}, kWide7 = {1, 7}, kHigh7 = {7, 1}, kSquare3 = {3, 3},
                  square5 = {5, 5};
 
 /// 35 x 35
@@ -93,7 +93,7 @@ BlockShape block_a(const std::string& name, int64_t in, int64_t projected) {
           in,
           {{{{"branch1x1", 64}}},
            {{{"branch5x5_1", 48}, {"branch5x5_2", 64, square5}}},
-           {{{"branch3x3dbl_1", 64}, {"branch3x3dbl_2", 96, square3}, {"branch3x3dbl_3", 96, square3}}}},
+           {{{"branch3x3dbl_1", 64}, {"branch3x3dbl_2", 96, kSquare3}, {"branch3x3dbl_3", 96, kSquare3}}}},
           Pool::mean,
           projected};
 }
@@ -103,8 +103,8 @@ BlockShape block_b() {
   return {"Mixed_6a",
           35,
           288,
-          {{{{"branch3x3", 384, square3, 2}}},
-           {{{"branch3x3dbl_1", 64}, {"branch3x3dbl_2", 96, square3}, {"branch3x3dbl_3", 96, square3, 2}}}},
+          {{{{"branch3x3", 384, kSquare3, 2}}},
+           {{{"branch3x3dbl_1", 64}, {"branch3x3dbl_2", 96, kSquare3}, {"branch3x3dbl_3", 96, kSquare3, 2}}}},
           Pool::shrinking,
           0};
 }
@@ -115,12 +115,12 @@ BlockShape block_c(const std::string& name, int64_t width) {
           17,
           768,
           {{{{"branch1x1", 192}}},
-           {{{"branch7x7_1", width}, {"branch7x7_2", width, wide7}, {"branch7x7_3", 192, high7}}},
+           {{{"branch7x7_1", width}, {"branch7x7_2", width, kWide7}, {"branch7x7_3", 192, kHigh7}}},
            {{{"branch7x7dbl_1", width},
-             {"branch7x7dbl_2", width, high7},
-             {"branch7x7dbl_3", width, wide7},
-             {"branch7x7dbl_4", width, high7},
-             {"branch7x7dbl_5", 192, wide7}}}},
+             {"branch7x7dbl_2", width, kHigh7},
+             {"branch7x7dbl_3", width, kWide7},
+             {"branch7x7dbl_4", width, kHigh7},
+             {"branch7x7dbl_5", 192, kWide7}}}},
           Pool::mean,
           192};
 }
@@ -130,11 +130,11 @@ BlockShape block_d() {
   return {"Mixed_7a",
           17,
           768,
-          {{{{"branch3x3_1", 192}, {"branch3x3_2", 320, square3, 2}}},
+          {{{{"branch3x3_1", 192}, {"branch3x3_2", 320, kSquare3, 2}}},
            {{{"branch7x7x3_1", 192},
-             {"branch7x7x3_2", 192, wide7},
-             {"branch7x7x3_3", 192, high7},
-             {"branch7x7x3_4", 192, square3, 2}}}},
+             {"branch7x7x3_2", 192, kWide7},
+             {"branch7x7x3_3", 192, kHigh7},
+             {"branch7x7x3_4", 192, kSquare3, 2}}}},
           Pool::shrinking,
           0};
 }
@@ -145,11 +145,11 @@ BlockShape block_e(const std::string& name, int64_t in, Pool pool) {
           8,
           in,
           {{{{"branch1x1", 320}}},
-           {{{"branch3x3_1", 384}, {"branch3x3_2a", 384, wide3}, {"branch3x3_2b", 384, high3}}, true},
+           {{{"branch3x3_1", 384}, {"branch3x3_2a", 384, kWide3}, {"branch3x3_2b", 384, kHigh3}}, true},
            {{{"branch3x3dbl_1", 448},
-             {"branch3x3dbl_2", 384, square3},
-             {"branch3x3dbl_3a", 384, wide3},
-             {"branch3x3dbl_3b", 384, high3}},
+             {"branch3x3dbl_2", 384, kSquare3},
+             {"branch3x3dbl_3a", 384, kWide3},
+             {"branch3x3dbl_3b", 384, kHigh3}},
             true}},
           pool,
           192};
@@ -326,7 +326,7 @@ std::array<Tensor, 4> Inception::maps(const Tensor& pictures) const {
   Tensor map = second, third;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     map = blocks_[i]->forward(map);
-    if (i == before_auxiliary) third = map;
+    if (i == kBeforeAuxiliary) third = map;
   }
   return {first, second, third, map};
 }

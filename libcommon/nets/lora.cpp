@@ -12,8 +12,8 @@
 namespace sr {
 namespace {
 
-constexpr const char* name_a = "lora_A";
-constexpr const char* name_b = "lora_B";
+constexpr const char* kNameA = "lora_A";
+constexpr const char* kNameB = "lora_B";
 
 /// visit(name, layer) for every layer below `module` that LoRA may stand beside.
 void each_layer(const torch::nn::Module& module,
@@ -72,14 +72,14 @@ void LoraLinear::adapt(int64_t rank) {
   const int64_t part = weight.size(0) / static_cast<int64_t>(parts_.size());
   const int64_t changed = std::count(parts_.begin(), parts_.end(), true);
   const auto options = weight.options().dtype(at::kFloat).requires_grad(false);
-  lora_A = register_parameter(name_a, torch::zeros({changed * rank, weight.size(1)}, options));
-  lora_B = register_parameter(name_b, torch::zeros({changed * part, rank}, options));
+  lora_A = register_parameter(kNameA, torch::zeros({changed * rank, weight.size(1)}, options));
+  lora_B = register_parameter(kNameB, torch::zeros({changed * part, rank}, options));
 }
 
 void LoraLinear::remove() {
   if (!adapted()) return;
-  parameters_.erase(name_a);
-  parameters_.erase(name_b);
+  parameters_.erase(kNameA);
+  parameters_.erase(kNameB);
   lora_A = lora_B = Tensor();
 }
 
@@ -110,8 +110,8 @@ StateDict lora_state(const torch::nn::Module& module) {
   StateDict state;
   each_layer(module, [&](const std::string& name, const LoraLinear& layer) {
     if (!layer.adapted()) return;
-    state[fmt::format("{}.{}", name, name_a)] = layer.lora_A;
-    state[fmt::format("{}.{}", name, name_b)] = layer.lora_B;
+    state[fmt::format("{}.{}", name, kNameA)] = layer.lora_A;
+    state[fmt::format("{}.{}", name, kNameB)] = layer.lora_B;
   });
   return state;
 }
@@ -119,7 +119,7 @@ StateDict lora_state(const torch::nn::Module& module) {
 void load_lora(torch::nn::Module& module, const StateDict& weights) {
   bool none = true;
   each_layer(module, [&](const std::string& name, LoraLinear& layer) {
-    const std::string a = fmt::format("{}.{}", name, name_a), b = fmt::format("{}.{}", name, name_b);
+    const std::string a = fmt::format("{}.{}", name, kNameA), b = fmt::format("{}.{}", name, kNameB);
     layer.adapt(keys::extent(weights, b, 1));
     copy_checked(layer.lora_A, weights, a);
     copy_checked(layer.lora_B, weights, b);

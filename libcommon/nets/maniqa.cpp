@@ -14,8 +14,8 @@
 namespace sr {
 namespace {
 
-constexpr size_t first_tap = 6, tapped_blocks = 4;
-constexpr int64_t vit_head_features = 64;
+constexpr size_t kFirstTap = 6, kTappedBlocks = 4;
+constexpr int64_t kVitHeadFeatures = 64;
 
 VitConfig vit_config(const StateDict& weights) {
   VitConfig vit;
@@ -23,14 +23,14 @@ VitConfig vit_config(const StateDict& weights) {
   vit.patch = keys::extent(weights, "vit.patch_embed.proj.weight", 2);
   vit.image_size = vit.patch * keys::square_root(keys::extent(weights, "vit.pos_embed", 1) - 1);
   vit.depth = keys::count(weights, "vit.blocks.");
-  vit.heads = std::max<int64_t>(1, vit.features / vit_head_features);
+  vit.heads = std::max<int64_t>(1, vit.features / kVitHeadFeatures);
   vit.mlp_features = keys::extent(weights, "vit.blocks.0.mlp.fc1.weight", 0);
   return vit;
 }
 
 /// As many blocks of the ViT as are listened to.
 VitConfig shortened(VitConfig vit) {
-  vit.depth = static_cast<int64_t>(first_tap + tapped_blocks);
+  vit.depth = static_cast<int64_t>(kFirstTap + kTappedBlocks);
   return vit;
 }
 
@@ -52,7 +52,7 @@ bool spare(const std::string& key) {
   }
   if (key.starts_with("vit.blocks."))
     return std::strtoul(key.c_str() + std::string_view("vit.blocks.").size(), nullptr, 10) >=
-           first_tap + tapped_blocks;
+           kFirstTap + kTappedBlocks;
   return computed_of_windows(key);
 }
 
@@ -71,7 +71,7 @@ Tensor run_head(const std::vector<std::shared_ptr<Linear>>& head, const Tensor& 
 
 void check(const ManiqaConfig& config) {
   const int64_t side = config.vit.patches_per_side();
-  if (config.vit.depth < static_cast<int64_t>(first_tap + tapped_blocks))
+  if (config.vit.depth < static_cast<int64_t>(kFirstTap + kTappedBlocks))
     throw Error(fmt::format("MANIQA listens to ViT blocks 6 to 9, and there are {}", config.vit.depth));
   if (config.window < 1 || side < 1 || side % std::min(config.window, side) != 0)
     throw Error(fmt::format("MANIQA cannot divide {} patches into windows of {}", side, config.window));
@@ -161,7 +161,7 @@ ManiqaNet::ManiqaNet(const ManiqaConfig& config, const StateDict& weights)
   check(config);
   const int64_t features = config.vit.features, side = config.vit.patches_per_side();
   vit_ = register_module("vit", std::make_shared<Vit>(shortened(config.vit)));
-  stages_ = {ManiqaStage(*this, 1, config, tapped_blocks * features, features),
+  stages_ = {ManiqaStage(*this, 1, config, kTappedBlocks * features, features),
              ManiqaStage(*this, 2, config, features, features / 2)};
   score_ = register_head(*this, "fc_score", features / 2);
   weight_ = register_head(*this, "fc_weight", features / 2);
@@ -170,7 +170,7 @@ ManiqaNet::ManiqaNet(const ManiqaConfig& config, const StateDict& weights)
   put_channels_last(*this);
 }
 
-std::vector<Tensor> ManiqaNet::taps(const Tensor& crops) const { return vit_->forward(crops, first_tap); }
+std::vector<Tensor> ManiqaNet::taps(const Tensor& crops) const { return vit_->forward(crops, kFirstTap); }
 
 Tensor ManiqaNet::stacked(const std::vector<Tensor>& taps) {
   std::vector<Tensor> planes;

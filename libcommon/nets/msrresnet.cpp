@@ -9,9 +9,9 @@
 namespace sr {
 namespace {
 
-constexpr double leaky_slope = 0.1;
+constexpr double kLeakySlope = 0.1;
 
-Tensor activate(Tensor fresh) { return leaky_relu_in_place(std::move(fresh), leaky_slope); }
+Tensor activate(Tensor fresh) { return leaky_relu_in_place(std::move(fresh), kLeakySlope); }
 
 }  // namespace
 

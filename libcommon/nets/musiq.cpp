@@ -12,11 +12,11 @@
 namespace sr {
 namespace {
 
-constexpr int64_t stem_features = 64, token_features = 256, norm_groups = 32;
-constexpr double root_epsilon = 1e-6, block_epsilon = 1e-4, layer_epsilon = 1e-6;
-constexpr double deviation_epsilon = 1e-5;  // of standardised weights
+constexpr int64_t kStemFeatures = 64, kTokenFeatures = 256, kNormGroups = 32;
+constexpr double kRootEpsilon = 1e-6, kBlockEpsilon = 1e-4, kLayerEpsilon = 1e-6;
+constexpr double kDeviationEpsilon = 1e-5;  // of standardised weights
 
-constexpr const char* layer_prefix = "transformer_encoder.transformer.encoderblock_";
+constexpr const char* kLayerPrefix = "transformer_encoder.transformer.encoderblock_";
 
 /// Convolutions without bias; the one of the root is padded by hand.
 ConvOptions stem_conv(int64_t kernel) {
@@ -30,10 +30,10 @@ ConvOptions stem_conv(int64_t kernel) {
 MusiqConfig musiq_config(const StateDict& weights) {
   MusiqConfig config;
   config.hidden = keys::extent(weights, "embedding.weight", 0);
-  config.patch = 4 * keys::square_root(keys::extent(weights, "embedding.weight", 1) / token_features);
+  config.patch = 4 * keys::square_root(keys::extent(weights, "embedding.weight", 1) / kTokenFeatures);
   config.layers = 0;
-  while (keys::has_prefix(weights, fmt::format("{}{}.", layer_prefix, config.layers))) ++config.layers;
-  config.mlp_features = keys::extent(weights, fmt::format("{}0.mlp.fc1.weight", layer_prefix), 0);
+  while (keys::has_prefix(weights, fmt::format("{}{}.", kLayerPrefix, config.layers))) ++config.layers;
+  config.mlp_features = keys::extent(weights, fmt::format("{}0.mlp.fc1.weight", kLayerPrefix), 0);
   config.scales = keys::extent(weights, "transformer_encoder.scaleembed_input.scale_emb", 0);
   config.grid =
       keys::square_root(keys::extent(weights, "transformer_encoder.posembed_input.position_emb", 1));
@@ -43,8 +43,8 @@ MusiqConfig musiq_config(const StateDict& weights) {
 }
 
 MusiqLayer::MusiqLayer(const MusiqConfig& config)
-    : norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.hidden, layer_epsilon))),
-      norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.hidden, layer_epsilon))),
+    : norm1_(register_module("norm1", std::make_shared<LayerNorm>(config.hidden, kLayerEpsilon))),
+      norm2_(register_module("norm2", std::make_shared<LayerNorm>(config.hidden, kLayerEpsilon))),
       mlp_(register_module("mlp", std::make_shared<Mlp>(config.hidden, config.mlp_features))),
       heads_(config.heads) {
   const auto attention = register_container(*this, "attention");
@@ -88,24 +88,24 @@ MusiqNet::MusiqNet(const MusiqConfig& config, const StateDict& weights)
 }
 
 void MusiqNet::register_stem() {
-  conv_root_ = register_module("conv_root", std::make_shared<Conv2d>(3, stem_features, stem_conv(7)));
+  conv_root_ = register_module("conv_root", std::make_shared<Conv2d>(3, kStemFeatures, stem_conv(7)));
   gn_root_ =
-      register_module("gn_root", std::make_shared<GroupNorm>(norm_groups, stem_features, root_epsilon));
+      register_module("gn_root", std::make_shared<GroupNorm>(kNormGroups, kStemFeatures, kRootEpsilon));
   const auto block = register_container(*this, "block1");
   const auto pair = [&](const std::string& conv, const std::string& norm, int64_t out, int64_t kernel) {
     return std::pair{
-        block->register_module(conv, std::make_shared<Conv2d>(stem_features, out, stem_conv(kernel))),
-        block->register_module(norm, std::make_shared<GroupNorm>(norm_groups, out, block_epsilon))};
+        block->register_module(conv, std::make_shared<Conv2d>(kStemFeatures, out, stem_conv(kernel))),
+        block->register_module(norm, std::make_shared<GroupNorm>(kNormGroups, out, kBlockEpsilon))};
   };
-  std::tie(conv1_, gn1_) = pair("conv1", "gn1", stem_features, 1);
-  std::tie(conv2_, gn2_) = pair("conv2", "gn2", stem_features, 3);
-  std::tie(conv3_, gn3_) = pair("conv3", "gn3", token_features, 1);
-  std::tie(conv_proj_, gn_proj_) = pair("conv_proj", "gn_proj", token_features, 1);
+  std::tie(conv1_, gn1_) = pair("conv1", "gn1", kStemFeatures, 1);
+  std::tie(conv2_, gn2_) = pair("conv2", "gn2", kStemFeatures, 3);
+  std::tie(conv3_, gn3_) = pair("conv3", "gn3", kTokenFeatures, 1);
+  std::tie(conv_proj_, gn_proj_) = pair("conv_proj", "gn_proj", kTokenFeatures, 1);
 }
 
 void MusiqNet::register_encoder() {
   const int64_t side = config_.patch / 4, hidden = config_.hidden;
-  embedding_ = register_module("embedding", std::make_shared<Linear>(token_features * side * side, hidden));
+  embedding_ = register_module("embedding", std::make_shared<Linear>(kTokenFeatures * side * side, hidden));
   const auto encoder = register_container(*this, "transformer_encoder");
   cls_ = encoder->register_parameter("cls", torch::zeros({1, 1, hidden}));
   position_emb_ =
@@ -119,7 +119,7 @@ void MusiqNet::register_encoder() {
                                                    std::make_shared<MusiqLayer>(config_)));
   }
   encoder_norm_ =
-      encoder->register_module("encoder_norm", std::make_shared<LayerNorm>(hidden, layer_epsilon));
+      encoder->register_module("encoder_norm", std::make_shared<LayerNorm>(hidden, kLayerEpsilon));
 }
 
 /// The convolutions work with standardised weights; done once, since they don't change any more.
@@ -129,7 +129,7 @@ void MusiqNet::standardise() {
     const Tensor weight = conv->weight.to(at::kDouble);
     const Tensor centred = weight - weight.mean({1, 2, 3}, /*keepdim=*/true);
     const Tensor deviation = weight.std(at::IntArrayRef{1, 2, 3}, /*unbiased=*/true, /*keepdim=*/true);
-    conv->weight.copy_(centred / (deviation + deviation_epsilon));
+    conv->weight.copy_(centred / (deviation + kDeviationEpsilon));
   }
 }
 

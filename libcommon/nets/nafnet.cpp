@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-6;
+constexpr double kNormEpsilon = 1e-6;
 
 int64_t rounded_up(int64_t value, int64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -90,8 +90,8 @@ NAFBlock::NAFBlock(int64_t channels) {
   register_container(*this, "sca")->register_module("1", sca);
   conv4 = conv("conv4", channels, wide, pointwise());
   conv5 = conv("conv5", channels, channels, pointwise());
-  norm1 = register_module("norm1", std::make_shared<LayerNorm>(channels, norm_epsilon));
-  norm2 = register_module("norm2", std::make_shared<LayerNorm>(channels, norm_epsilon));
+  norm1 = register_module("norm1", std::make_shared<LayerNorm>(channels, kNormEpsilon));
+  norm2 = register_module("norm2", std::make_shared<LayerNorm>(channels, kNormEpsilon));
   beta = register_parameter("beta", torch::zeros({1, channels, 1, 1}));
   gamma = register_parameter("gamma", torch::zeros({1, channels, 1, 1}));
 }

@@ -91,16 +91,16 @@ constexpr Family family(const char* name) {
 }
 
 // Se-RRDB is RRDBNet and more: it comes first.
-constexpr std::array families{Family{"Se-RRDB", is_se_rrdb,
-                                     [](const StateDict& weights) -> std::shared_ptr<Network> {
-                                       return frozen(make_se_rrdb(weights));
-                                     }},
-                              family<RRDBNet, detect_rrdbnet>("RRDBNet"),
-                              family<SRVGGNetCompact, detect_srvgg>("SRVGGNetCompact"),
-                              family<SwinIR, detect_swinir>("SwinIR"),
-                              family<NAFNet, detect_nafnet>("NAFNet"),
-                              family<EDSR, detect_edsr>("EDSR"),
-                              family<MSRResNet, detect_msrresnet>("MSRResNet")};
+constexpr std::array kFamilies{Family{"Se-RRDB", is_se_rrdb,
+                                      [](const StateDict& weights) -> std::shared_ptr<Network> {
+                                        return frozen(make_se_rrdb(weights));
+                                      }},
+                               family<RRDBNet, detect_rrdbnet>("RRDBNet"),
+                               family<SRVGGNetCompact, detect_srvgg>("SRVGGNetCompact"),
+                               family<SwinIR, detect_swinir>("SwinIR"),
+                               family<NAFNet, detect_nafnet>("NAFNet"),
+                               family<EDSR, detect_edsr>("EDSR"),
+                               family<MSRResNet, detect_msrresnet>("MSRResNet")};
 
 }  // namespace
 
@@ -126,7 +126,7 @@ Tensor Network::run(const std::function<Tensor(const Tensor&)>& part, const Tens
 
 std::optional<std::string> network_family(const StateDict& checkpoint) {
   const StateDict weights = rrdbnet_keys(checkpoint);
-  for (const Family& family : families) {
+  for (const Family& family : kFamilies) {
     if (family.fits(weights)) return family.name;
   }
   return std::nullopt;
@@ -134,7 +134,7 @@ std::optional<std::string> network_family(const StateDict& checkpoint) {
 
 std::shared_ptr<Network> make_network(const StateDict& checkpoint) {
   const StateDict weights = rrdbnet_keys(checkpoint);
-  for (const Family& family : families) {
+  for (const Family& family : kFamilies) {
     if (family.fits(weights)) return family.make(weights);
   }
   throw Error("the weights' keys are of no network known here");

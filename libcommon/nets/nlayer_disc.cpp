@@ -10,7 +10,7 @@
 namespace sr {
 namespace {
 
-constexpr double deviation = 0.02;
+constexpr double kDeviation = 0.02;
 
 /// Channels of the convolution that comes n-th: the width, doubled three times at most.
 int64_t channels(int64_t width, int64_t n) { return width << std::min<int64_t>(n, 3); }
@@ -57,7 +57,7 @@ Tensor NLayerDiscriminator::features(const Tensor& image, const Tensor&) {
 
 void NLayerDiscriminator::draw(const at::Generator& generator) {
   draw_defaults(*this, generator);
-  draw_normal(*this, deviation, generator);
+  draw_normal(*this, kDeviation, generator);
   zero_biases(*this);
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 using Norm = DiscriminatorConfig::PatchNorm;
 
-constexpr int64_t most_channels = 512;
-constexpr double deviation = 0.02;
+constexpr int64_t kMostChannels = 512;
+constexpr double kDeviation = 0.02;
 
 }  // namespace
 
@@ -47,7 +47,7 @@ PatchGAN::PatchGAN(const DiscriminatorConfig& config) : Discriminator(config) {
   int64_t channels = config.width;
   stages_.push_back(make_stage(*model, config.in_channels, channels, 2, /*normalised=*/false));
   for (int64_t n = 1; n <= config.layers; ++n) {
-    const int64_t out = std::min(2 * channels, most_channels);
+    const int64_t out = std::min(2 * channels, kMostChannels);
     stages_.push_back(make_stage(*model, channels, out, n < config.layers ? 2 : 1, /*normalised=*/true));
     channels = out;
   }
@@ -64,7 +64,7 @@ Tensor PatchGAN::features(const Tensor& image, const Tensor&) {
 
 void PatchGAN::draw(const at::Generator& generator) {
   draw_defaults(*this, generator);
-  draw_normal(*this, deviation, generator);
+  draw_normal(*this, kDeviation, generator);
 }
 
 }  // namespace sr

@@ -7,7 +7,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t expansion = 4;
+constexpr int64_t kExpansion = 4;
 
 }  // namespace
 
@@ -37,10 +37,10 @@ void NormedConv::fold() {
 ResNetBottleneck::ResNetBottleneck(int64_t in, int64_t width, int64_t stride, bool project)
     : reduce_(register_normed_conv(*this, "conv1", "bn1", in, width, 1, 1)),
       conv_(register_normed_conv(*this, "conv2", "bn2", width, width, 3, stride)),
-      expand_(register_normed_conv(*this, "conv3", "bn3", width, expansion * width, 1, 1)) {
+      expand_(register_normed_conv(*this, "conv3", "bn3", width, kExpansion * width, 1, 1)) {
   if (!project) return;
   auto& downsample = *register_container(*this, "downsample");
-  shortcut_ = register_normed_conv(downsample, "0", "1", in, expansion * width, 1, stride);
+  shortcut_ = register_normed_conv(downsample, "0", "1", in, kExpansion * width, 1, stride);
 }
 
 Tensor ResNetBottleneck::forward(const Tensor& input) const {
@@ -57,10 +57,10 @@ ResNet::ResNet(const std::vector<int64_t>& depths, int64_t width)
     : stem_(register_normed_conv(*this, "conv1", "bn1", 3, width, 7, 2)) {
   int64_t in = width;
   for (size_t level = 0; level < depths.size(); ++level) {
-    const int64_t out = expansion * width << level;
+    const int64_t out = kExpansion * width << level;
     auto& blocks = layers_.emplace_back();
     for (int64_t i = 0; i < depths[level]; ++i) {
-      blocks.push_back(std::make_shared<ResNetBottleneck>(i == 0 ? in : out, out / expansion,
+      blocks.push_back(std::make_shared<ResNetBottleneck>(i == 0 ? in : out, out / kExpansion,
                                                           i == 0 && level > 0 ? 2 : 1, i == 0));
     }
     register_list(*this, "layer" + std::to_string(level + 1), blocks);

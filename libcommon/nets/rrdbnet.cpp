@@ -15,12 +15,12 @@ namespace {
 using Upsampling = RRDBNetConfig::Upsampling;
 using Activation = RRDBNetConfig::Activation;
 
-constexpr double leaky_slope = 0.2;
-constexpr double residual_scale = 0.2;
+constexpr double kLeakySlope = 0.2;
+constexpr double kResidualScale = 0.2;
 
 Tensor activate(Tensor fresh, Activation activation) {
   return activation == Activation::relu ? relu_in_place(std::move(fresh))
-                                        : leaky_relu_in_place(std::move(fresh), leaky_slope);
+                                        : leaky_relu_in_place(std::move(fresh), kLeakySlope);
 }
 
 std::shared_ptr<Conv2d> upsampling_conv(Upsampling upsampling, int64_t features, int64_t factor) {
@@ -65,7 +65,7 @@ Tensor ResidualDenseBlock::forward(const Tensor& input) const {
   const Tensor x2 = activate(conv2->forward(at::cat({x, x1}, 1)), activation_);
   const Tensor x3 = activate(conv3->forward(at::cat({x, x1, x2}, 1)), activation_);
   const Tensor x4 = activate(conv4->forward(at::cat({x, x1, x2, x3}, 1)), activation_);
-  return at::add(input, conv5->forward(at::cat({x, x1, x2, x3, x4}, 1)), residual_scale);
+  return at::add(input, conv5->forward(at::cat({x, x1, x2, x3, x4}, 1)), kResidualScale);
 }
 
 void ResidualDenseBlock::draw(const at::Generator& generator) {
@@ -83,7 +83,7 @@ RRDB::RRDB(const RRDBNetConfig& config)
       rdb3(register_module("rdb3", std::make_shared<ResidualDenseBlock>(config))) {}
 
 Tensor RRDB::forward(const Tensor& input) const {
-  return at::add(input, rdb3->forward(rdb2->forward(rdb1->forward(input))), residual_scale);
+  return at::add(input, rdb3->forward(rdb2->forward(rdb1->forward(input))), kResidualScale);
 }
 
 void RRDB::draw(const at::Generator& generator) {

@@ -13,7 +13,7 @@ namespace {
 
 using Replacement = std::pair<std::string_view, std::string_view>;
 
-constexpr std::string_view sequential_blocks = "model.1.sub.";
+constexpr std::string_view kSequentialBlocks = "model.1.sub.";
 
 /// `text` with the first occurrence of `from` replaced.
 std::string replaced(std::string text, const Replacement& replacement) {
@@ -36,7 +36,7 @@ std::string trunk_key(std::string key) {
 
 /// A key below `model.1.sub.`: the blocks, and the convolution after them, which has the last number.
 std::string sequential_body_key(const std::string& key, int64_t last) {
-  const std::string_view rest = std::string_view(key).substr(sequential_blocks.size());
+  const std::string_view rest = std::string_view(key).substr(kSequentialBlocks.size());
   const std::string after = fmt::format("{}.", last);
   if (rest.starts_with(after)) return fmt::format("conv_body.{}", rest.substr(after.size()));
   std::string name = replaced(fmt::format("body.{}", rest), {".RDB", ".rdb"});
@@ -62,12 +62,12 @@ std::map<int64_t, std::string> sequential_names(const std::vector<int64_t>& numb
 
 /// The oldest layout and KAIR's: everything in nested Sequentials.
 StateDict from_sequential(const StateDict& weights) {
-  const auto blocks = keys::children(weights, std::string(sequential_blocks));
+  const auto blocks = keys::children(weights, std::string(kSequentialBlocks));
   const auto names = sequential_names(keys::children(weights, "model."));
   StateDict renamed;
   for (const auto& [key, tensor] : weights) {
     std::string name = key;
-    if (key.starts_with(sequential_blocks)) {
+    if (key.starts_with(kSequentialBlocks)) {
       name = sequential_body_key(key, blocks.empty() ? -1 : blocks.back());
     } else {
       for (const auto& [number, layer] : names) {
@@ -104,7 +104,7 @@ void detect_upsampling(const StateDict& weights, RRDBNetConfig& config) {
 }  // namespace
 
 StateDict rrdbnet_keys(const StateDict& weights) {
-  if (keys::has_prefix(weights, std::string(sequential_blocks))) return from_sequential(weights);
+  if (keys::has_prefix(weights, std::string(kSequentialBlocks))) return from_sequential(weights);
   if (!keys::has_prefix(weights, "RRDB_trunk.")) return weights;
   StateDict renamed;
   for (const auto& [key, tensor] : weights) renamed[trunk_key(key)] = tensor;

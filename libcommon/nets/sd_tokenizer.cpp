@@ -15,7 +15,7 @@
 namespace sr {
 namespace {
 
-constexpr const char *start_text = "<|startoftext|>", *end_text = "<|endoftext|>", *padding_text = "!";
+constexpr const char *kStartText = "<|startoftext|>", *kEndText = "<|endoftext|>", *kPaddingText = "!";
 
 // --- files -----------------------------------------------------------------------------------------
 
@@ -36,10 +36,10 @@ BytePairs::Spellings read_vocabulary(const fs::path& path) {
   }
   for (const std::string& byte : byte_spellings()) {
     require_token(spellings, byte, path);
-    require_token(spellings, byte + word_end, path);
+    require_token(spellings, byte + kWordEnd, path);
   }
-  require_token(spellings, start_text, path);
-  require_token(spellings, end_text, path);
+  require_token(spellings, kStartText, path);
+  require_token(spellings, kEndText, path);
   return spellings;
 }
 
@@ -131,9 +131,9 @@ SdTokenizer::SdTokenizer(const fs::path& folder)
     : SdTokenizer(folder, read_vocabulary(folder / "vocab.json")) {}
 
 SdTokenizer::SdTokenizer(const fs::path& folder, const BytePairs::Spellings& spellings)
-    : specials_{Special{start_text, spellings.at(start_text)},
-                {end_text, spellings.at(end_text)},
-                {padding_text, spellings.at(padding_text)}},
+    : specials_{Special{kStartText, spellings.at(kStartText)},
+                {kEndText, spellings.at(kEndText)},
+                {kPaddingText, spellings.at(kPaddingText)}},
       pairs_(spellings, read_rules(folder / "merges.txt", spellings.size()),
              (folder / "merges.txt").string()) {}
 

@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr double residual_scale = 0.2;
+constexpr double kResidualScale = 0.2;
 
 /// The RRDBs alone.
 RRDBNetConfig plain_part(const SeRRDBConfig& config) {
@@ -35,7 +35,7 @@ class SeRRDBNet::FusionBlock : public torch::nn::Module {
                            .slice(2, 0, features.size(2))
                            .slice(3, 0, features.size(3))
                            .to(features.scalar_type());
-    return at::add(features, conv_->forward(at::cat({features, map}, 1)), residual_scale);
+    return at::add(features, conv_->forward(at::cat({features, map}, 1)), kResidualScale);
   }
 
  private:

@@ -10,7 +10,7 @@
 namespace sr {
 namespace {
 
-constexpr const char* semantics_prefix = "semantics.";
+constexpr const char* kSemanticsPrefix = "semantics.";
 
 std::string fusion_prefix(int64_t block) { return fmt::format("body.{}.att.", block); }
 
@@ -37,7 +37,7 @@ RRDBNetConfig rrdb_config(StateDict weights) {
 }
 
 std::shared_ptr<SemanticExtractor> semantics_of_file(const StateDict& file) {
-  const StateDict used = keys::below(file, semantics_prefix);
+  const StateDict used = keys::below(file, kSemanticsPrefix);
   if (used.empty()) {
     throw Error(
         "this Se-RRDB comes without the network whose semantics it looks at (no key begins with semantics.): "
@@ -46,7 +46,7 @@ std::shared_ptr<SemanticExtractor> semantics_of_file(const StateDict& file) {
   try {
     return make_semantics(used);
   } catch (const Error& error) {
-    throw Error(fmt::format("what Se-RRDB looks at ({}*): {}", semantics_prefix, error.what()));
+    throw Error(fmt::format("what Se-RRDB looks at ({}*): {}", kSemanticsPrefix, error.what()));
   }
 }
 
@@ -59,14 +59,14 @@ bool is_se_rrdb(const StateDict& weights) {
 
 StateDict se_rrdb_file(const StateDict& network, const SemanticExtractor& semantics) {
   StateDict file = network;
-  for (const auto& [key, tensor] : used_tensors(semantics)) file[semantics_prefix + key] = tensor;
+  for (const auto& [key, tensor] : used_tensors(semantics)) file[kSemanticsPrefix + key] = tensor;
   return file;
 }
 
 std::shared_ptr<SeRRDBNet> make_se_rrdb(const StateDict& file) {
   auto semantics = semantics_of_file(file);
   StateDict weights = file;
-  std::erase_if(weights, [](const auto& entry) { return entry.first.starts_with(semantics_prefix); });
+  std::erase_if(weights, [](const auto& entry) { return entry.first.starts_with(kSemanticsPrefix); });
   SeRRDBConfig config;
   config.rrdb = rrdb_config(weights);
   config.blocks = keys::count(weights, "body.");

@@ -13,8 +13,8 @@
 namespace sr {
 namespace {
 
-constexpr int64_t groups = 32, feed_forward_ratio = 4;
-constexpr double group_norm_epsilon = 1e-6, layer_norm_epsilon = 1e-5;
+constexpr int64_t kGroups = 32, kFeedForwardRatio = 4;
+constexpr double kGroupNormEpsilon = 1e-6, kLayerNormEpsilon = 1e-5;
 
 int64_t ratio(int64_t larger, int64_t smaller) {
   if (larger % smaller == 0) return larger / smaller;
@@ -56,9 +56,9 @@ Tensor SedAttention::forward(const Tensor& queries, const Tensor& memory) const 
 // --- block -----------------------------------------------------------------------------------------
 
 SedBlock::SedBlock(const SemanticFusionConfig& config) {
-  const int64_t width = config.heads * config.head_width, hidden = feed_forward_ratio * width;
+  const int64_t width = config.heads * config.head_width, hidden = kFeedForwardRatio * width;
   const auto norm = [&](const char* name) {
-    return register_module(name, std::make_shared<LayerNorm>(width, layer_norm_epsilon));
+    return register_module(name, std::make_shared<LayerNorm>(width, kLayerNormEpsilon));
   };
   attn1_ = register_module("attn1", std::make_shared<SedAttention>(config.heads, config.head_width));
   const auto net = register_container(*register_container(*this, "ff"), "net");
@@ -84,16 +84,16 @@ SemanticFusion::SemanticFusion(const SemanticFusionConfig& config, const FusionP
     : enlargement_(config.stride > place.stride ? ratio(config.stride, place.stride) : 1),
       reduction_(place.stride > config.stride ? ratio(place.stride, config.stride) : 1),
       out_channels_(config.channels / (enlargement_ * enlargement_)) {
-  if (config.channels % groups != 0 || config.channels % (enlargement_ * enlargement_) != 0) {
+  if (config.channels % kGroups != 0 || config.channels % (enlargement_ * enlargement_) != 0) {
     throw Error(
         fmt::format("SeD can't group {} channels of semantics by {}, or not spread them over {}x{} pixels",
-                    config.channels, groups, enlargement_, enlargement_));
+                    config.channels, kGroups, enlargement_, enlargement_));
   }
   const int64_t width = config.heads * config.head_width;
   const auto conv = [&](const char* name, int64_t in, int64_t out, const ConvOptions& options) {
     return register_module(name, std::make_shared<Conv2d>(in, out, options));
   };
-  norm_ = register_module("norm", std::make_shared<GroupNorm>(groups, config.channels, group_norm_epsilon));
+  norm_ = register_module("norm", std::make_shared<GroupNorm>(kGroups, config.channels, kGroupNormEpsilon));
   proj_in_ = conv("proj_in", config.channels, width, pointwise());
   proj_context_ = conv("proj_context", place.channels, width, pointwise());
   for (int64_t i = 0; i < config.depth; ++i) blocks_.push_back(std::make_shared<SedBlock>(config));

@@ -8,8 +8,8 @@
 namespace sr {
 namespace {
 
-constexpr double deviation = 0.02;
-constexpr int64_t least_side = 24;
+constexpr double kDeviation = 0.02;
+constexpr int64_t kLeastSide = 24;
 
 ConvOptions four_by_four(int64_t stride) { return {.kernel = 4, .stride = stride, .padding = 1}; }
 
@@ -39,8 +39,8 @@ SeDP::SeDP(const DiscriminatorConfig& config) : Discriminator(config) {
 
 Tensor SeDP::features(const Tensor& image, const Tensor& semantics) {
   check_inputs(image, semantics);
-  if (image.size(2) < least_side || image.size(3) < least_side) {
-    throw Error(fmt::format("P+SeD takes images of {0}x{0} at least, not {1}x{2}", least_side, image.size(3),
+  if (image.size(2) < kLeastSide || image.size(3) < kLeastSide) {
+    throw Error(fmt::format("P+SeD takes images of {0}x{0} at least, not {1}x{2}", kLeastSide, image.size(3),
                             image.size(2)));
   }
   Tensor x = leaky_relu_in_place(first_->forward(image), leaky_slope);
@@ -54,7 +54,7 @@ Tensor SeDP::features(const Tensor& image, const Tensor& semantics) {
 
 void SeDP::draw(const at::Generator& generator) {
   draw_defaults(*this, generator);
-  draw_normal(*this, deviation, generator);
+  draw_normal(*this, kDeviation, generator);
   zero_biases(*this);
 }
 

@@ -12,14 +12,14 @@
 namespace sr {
 namespace {
 
-constexpr int layers = 4;
+constexpr int kLayers = 4;
 
 std::string layer_prefix(int layer) { return fmt::format("layer{}.", layer); }
 
 /// Blocks of each layer, up to the first that isn't there.
 std::vector<int64_t> resnet_depths(const StateDict& weights) {
   std::vector<int64_t> depths;
-  for (int layer = 1; layer <= layers && keys::has_prefix(weights, layer_prefix(layer)); ++layer)
+  for (int layer = 1; layer <= kLayers && keys::has_prefix(weights, layer_prefix(layer)); ++layer)
     depths.push_back(keys::count(weights, layer_prefix(layer)));
   return depths;
 }
@@ -42,7 +42,7 @@ void adopt_children(torch::nn::Module& parent, const torch::nn::Module& of) {
 }  // namespace
 
 SemanticExtractor::SemanticExtractor(int level) : level_(level) {
-  if (level < 1 || level > layers)
+  if (level < 1 || level > kLayers)
     throw Error(fmt::format("semantics come from level 1, 2, 3 or 4 of a network, not {}", level));
 }
 
@@ -65,7 +65,7 @@ int64_t ClipSemantics::channels() const {
 
 Tensor ClipSemantics::forward(const Tensor& images) const {
   check(images);
-  return tower_->features(normalised(images, clip_normalisation), static_cast<size_t>(level())).back();
+  return tower_->features(normalised(images, kClipNormalisation), static_cast<size_t>(level())).back();
 }
 
 ResNetSemantics::ResNetSemantics(std::shared_ptr<ResNet> network, int level, int64_t width)
@@ -77,7 +77,7 @@ int64_t ResNetSemantics::channels() const { return 2 * width_ << level(); }
 
 Tensor ResNetSemantics::forward(const Tensor& images) const {
   check(images);
-  return network_->features(normalised(images, imagenet_normalisation), static_cast<size_t>(level())).back();
+  return network_->features(normalised(images, kImagenetNormalisation), static_cast<size_t>(level())).back();
 }
 
 std::shared_ptr<SemanticExtractor> make_semantics(const SemanticsConfig& config,
@@ -102,7 +102,7 @@ StateDict used_tensors(const SemanticExtractor& semantics) {
     std::erase_if(used, [&](const auto& entry) { return entry.first.starts_with(prefix); });
   };
   drop("attnpool.");
-  for (int layer = semantics.level() + 1; layer <= layers; ++layer) drop(layer_prefix(layer));
+  for (int layer = semantics.level() + 1; layer <= kLayers; ++layer) drop(layer_prefix(layer));
   return used;
 }
 

@@ -7,9 +7,9 @@
 namespace sr {
 namespace {
 
-constexpr double epsilon = 1e-12;
+constexpr double kEpsilon = 1e-12;
 
-Tensor unit_vector(const Tensor& vector) { return vector / vector.norm().clamp_min(epsilon); }
+Tensor unit_vector(const Tensor& vector) { return vector / vector.norm().clamp_min(kEpsilon); }
 
 // Products by pointwise ones: OpenBLAS's threads, once woken, take the processors from ours for a while.
 Tensor times(const Tensor& matrix, const Tensor& vector) { return (matrix * vector).sum(1); }

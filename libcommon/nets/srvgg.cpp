@@ -12,7 +12,7 @@ namespace {
 
 using Activation = SRVGGConfig::Activation;
 
-constexpr double leaky_slope = 0.1;
+constexpr double kLeakySlope = 0.1;
 
 /// One step for both where training has it.
 Tensor activate_and_convolve(const SRVGGActivation& activation, const Conv2d& conv, const Tensor& fresh) {
@@ -33,7 +33,7 @@ Tensor SRVGGActivation::forward(Tensor fresh) const {
     case Activation::relu: return relu_in_place(std::move(fresh));
     case Activation::leaky_relu: break;
   }
-  return leaky_relu_in_place(std::move(fresh), leaky_slope);
+  return leaky_relu_in_place(std::move(fresh), kLeakySlope);
 }
 
 SRVGGNetCompact::SRVGGNetCompact(const SRVGGConfig& config) : config_(config) {

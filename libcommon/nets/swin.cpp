@@ -11,7 +11,7 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-5;
+constexpr double kNormEpsilon = 1e-5;
 
 void check(const SwinConfig& config) {
   if (config.depths.empty() || config.depths.size() != config.heads.size())
@@ -72,7 +72,7 @@ SwinLayerConfig SwinConfig::layer(size_t stage, int64_t index) const {
 }
 
 PatchMerging::PatchMerging(int64_t channels)
-    : norm(register_module("norm", std::make_shared<LayerNorm>(4 * channels, norm_epsilon))),
+    : norm(register_module("norm", std::make_shared<LayerNorm>(4 * channels, kNormEpsilon))),
       reduction(register_module("reduction",
                                 std::make_shared<Linear>(4 * channels, 2 * channels, /*with_bias=*/false))) {}
 
@@ -108,11 +108,11 @@ Swin::Swin(const SwinConfig& config) : config_(config) {
       3, config.features,
       ConvOptions{.kernel = config.patch, .stride = config.patch, .padding = 0, .groups = 1});
   patch->register_module("proj", projection_);
-  patch_norm_ = patch->register_module("norm", std::make_shared<LayerNorm>(config.features, norm_epsilon));
+  patch_norm_ = patch->register_module("norm", std::make_shared<LayerNorm>(config.features, kNormEpsilon));
   for (size_t i = 0; i < config.stages(); ++i) layers_.push_back(std::make_shared<SwinStage>(config, i));
   register_list(*this, "layers", layers_);
   norm_ = register_module("norm",
-                          std::make_shared<LayerNorm>(config.channels(config.stages() - 1), norm_epsilon));
+                          std::make_shared<LayerNorm>(config.channels(config.stages() - 1), kNormEpsilon));
 }
 
 Tensor Swin::embed(const Tensor& images) const {

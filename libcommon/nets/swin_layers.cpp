@@ -10,7 +10,7 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-5;
+constexpr double kNormEpsilon = 1e-5;
 
 /// LoRA stands beside such projections only that it may learn.
 std::shared_ptr<Linear> qkv_projection(const SwinLayerConfig& config) {
@@ -59,8 +59,8 @@ Tensor SwinMLP::forward(const Tensor& input) const {
 }
 
 SwinLayer::SwinLayer(const SwinLayerConfig& config)
-    : norm1(register_module("norm1", std::make_shared<LayerNorm>(config.features, norm_epsilon))),
-      norm2(register_module("norm2", std::make_shared<LayerNorm>(config.features, norm_epsilon))),
+    : norm1(register_module("norm1", std::make_shared<LayerNorm>(config.features, kNormEpsilon))),
+      norm2(register_module("norm2", std::make_shared<LayerNorm>(config.features, kNormEpsilon))),
       attn(register_module("attn", std::make_shared<WindowAttention>(config))),
       mlp(register_module("mlp", std::make_shared<SwinMLP>(config))),
       shifted_(config.shifted),

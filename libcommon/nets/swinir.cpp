@@ -13,10 +13,10 @@ namespace {
 
 using Upsampler = SwinIRConfig::Upsampler;
 
-constexpr int64_t tail_features = 64;  // whatever the embedding
-constexpr double leaky_slope = 0.2;
-constexpr double before_slope = 0.01;   // of conv_before_upsample: the official code leaves out its slope
-constexpr size_t remembered_plans = 8;  // whole tiles, edge tiles, corners
+constexpr int64_t kTailFeatures = 64;  // whatever the embedding
+constexpr double kLeakySlope = 0.2;
+constexpr double kBeforeSlope = 0.01;   // of conv_before_upsample: the official code leaves out its slope
+constexpr size_t kRememberedPlans = 8;  // whole tiles, edge tiles, corners
 
 /// Extends an axis to `size` by reflection; over and over where the image is smaller than what it lacks.
 Tensor reflected(Tensor x, int64_t height, int64_t width) {
@@ -122,17 +122,17 @@ void SwinIR::register_tail() {
     return;
   }
   conv_last_ =
-      conv("conv_last", config_.upsampler == Upsampler::none ? embedding : tail_features, config_.channels);
+      conv("conv_last", config_.upsampler == Upsampler::none ? embedding : kTailFeatures, config_.channels);
   if (config_.upsampler == Upsampler::none) return;
-  conv_before_upsample_ = std::make_shared<Conv2d>(embedding, tail_features);
+  conv_before_upsample_ = std::make_shared<Conv2d>(embedding, kTailFeatures);
   register_list<Conv2d>(*this, "conv_before_upsample", {conv_before_upsample_});
   if (config_.upsampler == Upsampler::shuffle) {
-    upsample_ = shuffler(tail_features, tail_features, shuffle_factors(config_.scale));
+    upsample_ = shuffler(kTailFeatures, kTailFeatures, shuffle_factors(config_.scale));
     return;
   }
-  conv_up1_ = conv("conv_up1", tail_features, tail_features);
-  if (config_.scale == 4) conv_up2_ = conv("conv_up2", tail_features, tail_features);
-  conv_hr_ = conv("conv_hr", tail_features, tail_features);
+  conv_up1_ = conv("conv_up1", kTailFeatures, kTailFeatures);
+  if (config_.scale == 4) conv_up2_ = conv("conv_up2", kTailFeatures, kTailFeatures);
+  conv_hr_ = conv("conv_hr", kTailFeatures, kTailFeatures);
 }
 
 WindowPlan SwinIR::plan(int64_t height, int64_t width, const Tensor& like) {
@@ -146,7 +146,7 @@ WindowPlan SwinIR::plan(int64_t height, int64_t width, const Tensor& like) {
   WindowPlan plan = plan_windows(height, width, side, shift);
   plan.positions = plan.positions.to(like.device());
   if (shift > 0) plan.mask = plan.mask.to(like.options());
-  if (plans_.size() == remembered_plans) {
+  if (plans_.size() == kRememberedPlans) {
     plans_.erase(plans_.begin());
     plan_sizes_.erase(plan_sizes_.begin());
   }
@@ -174,9 +174,9 @@ Tensor SwinIR::deep_features(const Tensor& shallow) {
 }
 
 Tensor SwinIR::reconstruct_nearest(const Tensor& features) const {
-  Tensor x = leaky_relu_in_place(conv_up1_->forward(upsample_nearest(features, 2)), leaky_slope);
-  if (conv_up2_) x = leaky_relu_in_place(conv_up2_->forward(upsample_nearest(x, 2)), leaky_slope);
-  return conv_last_->forward(leaky_relu_in_place(conv_hr_->forward(x), leaky_slope));
+  Tensor x = leaky_relu_in_place(conv_up1_->forward(upsample_nearest(features, 2)), kLeakySlope);
+  if (conv_up2_) x = leaky_relu_in_place(conv_up2_->forward(upsample_nearest(x, 2)), kLeakySlope);
+  return conv_last_->forward(leaky_relu_in_place(conv_hr_->forward(x), kLeakySlope));
 }
 
 Tensor SwinIR::reconstruct(const Tensor& features) const {
@@ -186,7 +186,7 @@ Tensor SwinIR::reconstruct(const Tensor& features) const {
     case Upsampler::shuffle:
     case Upsampler::nearest_conv: break;
   }
-  const Tensor x = leaky_relu_in_place(conv_before_upsample_->forward(features), before_slope);
+  const Tensor x = leaky_relu_in_place(conv_before_upsample_->forward(features), kBeforeSlope);
   if (config_.upsampler == Upsampler::shuffle) return conv_last_->forward(upsample_->forward(x));
   return reconstruct_nearest(x);
 }

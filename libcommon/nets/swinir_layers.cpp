@@ -6,7 +6,7 @@
 namespace sr {
 namespace {
 
-constexpr double leaky_slope = 0.2;
+constexpr double kLeakySlope = 0.2;
 
 }  // namespace
 
@@ -37,7 +37,7 @@ std::vector<std::shared_ptr<Conv2d>> register_residual_convs(torch::nn::Module& 
 
 Tensor residual_convs(const std::vector<std::shared_ptr<Conv2d>>& convs, const Tensor& features) {
   Tensor x = convs.front()->forward(features);
-  for (size_t i = 1; i < convs.size(); ++i) x = convs[i]->forward(leaky_relu_in_place(x, leaky_slope));
+  for (size_t i = 1; i < convs.size(); ++i) x = convs[i]->forward(leaky_relu_in_place(x, kLeakySlope));
   return x;
 }
 

@@ -9,7 +9,7 @@
 namespace sr {
 namespace {
 
-constexpr double norm_epsilon = 1e-12;
+constexpr double kNormEpsilon = 1e-12;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void TagHeadLayer::register_attention(const TagHeadConfig& config) {
   key_ = self->register_module("key", std::make_shared<LoraLinear>(memory, features));
   value_ = self->register_module("value", std::make_shared<Linear>(memory, features));
   mixed_ = output->register_module("dense", std::make_shared<Linear>(features, features));
-  attention_norm_ = output->register_module("LayerNorm", std::make_shared<LayerNorm>(features, norm_epsilon));
+  attention_norm_ = output->register_module("LayerNorm", std::make_shared<LayerNorm>(features, kNormEpsilon));
 }
 
 void TagHeadLayer::register_mlp(const TagHeadConfig& config) {
@@ -39,7 +39,7 @@ void TagHeadLayer::register_mlp(const TagHeadConfig& config) {
       intermediate->register_module("dense", std::make_shared<Linear>(config.features, config.mlp_features));
   narrow_ = output->register_module("dense", std::make_shared<Linear>(config.mlp_features, config.features));
   mlp_norm_ =
-      output->register_module("LayerNorm", std::make_shared<LayerNorm>(config.features, norm_epsilon));
+      output->register_module("LayerNorm", std::make_shared<LayerNorm>(config.features, kNormEpsilon));
 }
 
 Tensor TagHeadLayer::dropped(const Tensor& residual) const {

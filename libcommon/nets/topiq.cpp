@@ -11,9 +11,9 @@
 namespace sr {
 namespace {
 
-constexpr int64_t gate_features = 64, head_features = 64;
-constexpr int64_t position_cells = 32;
-constexpr double layer_epsilon = 1e-5, distance_epsilon = 1e-12;
+constexpr int64_t kGateFeatures = 64, kHeadFeatures = 64;
+constexpr int64_t kPositionCells = 32;
+constexpr double kLayerEpsilon = 1e-5, kDistanceEpsilon = 1e-12;
 
 /// `count` layers under `name.layers.N`.
 std::vector<std::shared_ptr<TopiqLayer>> register_layers(torch::nn::Module& parent, const std::string& name,
@@ -45,7 +45,7 @@ TopiqConfig topiq_config(const StateDict& weights) {
   config.features = 2 * keys::extent(weights, "h_emb", 1);
   config.reference = !keys::has(weights, "weight_pool.0.splitconv.weight");
   config.hidden = keys::extent(weights, "attn_pool.linear1.weight", 0);
-  config.heads = std::max<int64_t>(1, config.features / head_features);
+  config.heads = std::max<int64_t>(1, config.features / kHeadFeatures);
   config.layers = keys::count(weights, "sa_attn_blks.0.layers.");
   config.classes = keys::extent(weights, "score_linear.6.weight", 0);
   return config;
@@ -55,7 +55,7 @@ TopiqConfig topiq_config(const StateDict& weights) {
 
 TopiqLayer::TopiqLayer(const TopiqConfig& config, bool looks_elsewhere) {
   const auto norm = [&](const char* name) {
-    return register_module(name, std::make_shared<LayerNorm>(config.features, layer_epsilon));
+    return register_module(name, std::make_shared<LayerNorm>(config.features, kLayerEpsilon));
   };
   attention_ = register_module(looks_elsewhere ? "multihead_attn" : "self_attn",
                                std::make_shared<MultiheadAttention>(config.features, config.heads));
@@ -81,9 +81,9 @@ Tensor TopiqLayer::forward(const Tensor& tokens, const Tensor& memory) const {
 // --- Features to tokens ----------------------------------------------------------------------------
 
 TopiqGate::TopiqGate(torch::nn::Module& parent, int64_t channels) {
-  convs_ = {parent.register_module("0", std::make_shared<Conv2d>(channels, gate_features, pointwise())),
-            parent.register_module("2", std::make_shared<Conv2d>(gate_features, gate_features)),
-            parent.register_module("4", std::make_shared<Conv2d>(gate_features, 1))};
+  convs_ = {parent.register_module("0", std::make_shared<Conv2d>(channels, kGateFeatures, pointwise())),
+            parent.register_module("2", std::make_shared<Conv2d>(kGateFeatures, kGateFeatures)),
+            parent.register_module("4", std::make_shared<Conv2d>(kGateFeatures, 1))};
 }
 
 Tensor TopiqGate::forward(const Tensor& feature) const {
@@ -128,7 +128,7 @@ void TopiqLevel::fold() {
 Tensor TopiqLevel::pooled(const Tensor& feature, const Tensor& reference, at::IntArrayRef size) const {
   if (!reference.defined())
     return shrunk(gelu_of_map(convolve(*splitconv_, feature)).mul_(gate_.forward(feature)), size);
-  const Tensor distance = (feature - reference).square_().add_(distance_epsilon).sqrt_();
+  const Tensor distance = (feature - reference).square_().add_(kDistanceEpsilon).sqrt_();
   const Tensor weight = gate_.forward(distance);
   // Averaging one after the other keeps the large ones from being copied side by side.
   return at::cat(
@@ -151,8 +151,8 @@ TopiqNet::TopiqNet(const TopiqConfig& config, const StateDict& weights)
   if (config.heads < 1 || config.features % config.heads != 0) {
     throw Error(fmt::format("TOPIQ cannot divide {} features among {} heads", config.features, config.heads));
   }
-  h_emb_ = register_parameter("h_emb", torch::zeros({1, half, position_cells, 1}));
-  w_emb_ = register_parameter("w_emb", torch::zeros({1, half, 1, position_cells}));
+  h_emb_ = register_parameter("h_emb", torch::zeros({1, half, kPositionCells, 1}));
+  w_emb_ = register_parameter("w_emb", torch::zeros({1, half, 1, kPositionCells}));
   const auto reduce = register_container(*this, "dim_reduce"),
              pool = register_container(*this, "weight_pool"),
              attention = register_container(*this, "sa_attn_blks"),
@@ -172,16 +172,16 @@ void TopiqNet::register_head() {
   const int64_t features = config_.features;
   pool_ = register_module("attn_pool", std::make_shared<TopiqLayer>(config_, false));
   const auto list = register_container(*this, "score_linear");
-  score_norm1_ = list->register_module("0", std::make_shared<LayerNorm>(features, layer_epsilon));
+  score_norm1_ = list->register_module("0", std::make_shared<LayerNorm>(features, kLayerEpsilon));
   score1_ = list->register_module("1", std::make_shared<Linear>(features, features));
-  score_norm2_ = list->register_module("3", std::make_shared<LayerNorm>(features, layer_epsilon));
+  score_norm2_ = list->register_module("3", std::make_shared<LayerNorm>(features, kLayerEpsilon));
   score2_ = list->register_module("4", std::make_shared<Linear>(features, features));
   score3_ = list->register_module("6", std::make_shared<Linear>(features, config_.classes));
 }
 
 Tensor TopiqNet::positions(at::IntArrayRef size) const {
   const Tensor cells =
-      at::cat({h_emb_.expand({-1, -1, -1, position_cells}), w_emb_.expand({-1, -1, position_cells, -1})}, 1);
+      at::cat({h_emb_.expand({-1, -1, -1, kPositionCells}), w_emb_.expand({-1, -1, kPositionCells, -1})}, 1);
   return at::upsample_bicubic2d(cells, size, /*align_corners=*/false);
 }
 

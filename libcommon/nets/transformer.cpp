@@ -11,7 +11,7 @@ namespace sr {
 namespace {
 
 /// Scores that are held at once: more than 32 MB would be fetched from the system, page by page, each time.
-constexpr int64_t most_scores = 4 << 20;
+constexpr int64_t kMostScores = 4 << 20;
 
 /// float32 in place of what is coarser.
 at::ScalarType precise(const Tensor& tensor) { return at::promote_types(tensor.scalar_type(), at::kFloat); }
@@ -37,7 +37,7 @@ Tensor plain_attention(const Tensor& query, const Tensor& key, const Tensor& val
 
 /// One head of one sequence: [L,c], [S,c], [S,c], columns of wider matrices.
 void attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mixed) {
-  const int64_t rows = std::max<int64_t>(64, most_scores / key.size(0));
+  const int64_t rows = std::max<int64_t>(64, kMostScores / key.size(0));
   for (int64_t begin = 0; begin < query.size(0); begin += rows) {
     Tensor part = mixed.slice(0, begin, begin + rows);
     at::mm_out(part, at::mm(query.slice(0, begin, begin + rows), key.t()).softmax(-1), value);

@@ -8,8 +8,8 @@
 namespace sr {
 namespace {
 
-constexpr double group_norm_epsilon = 1e-6;
-constexpr double layer_norm_epsilon = 1e-5;
+constexpr double kGroupNormEpsilon = 1e-6;
+constexpr double kLayerNormEpsilon = 1e-5;
 
 /// [N,C,H,W] -> [N,HW,C].
 Tensor tokens_of(const Tensor& map) { return map.flatten(2).transpose(1, 2); }
@@ -62,9 +62,9 @@ Tensor GegluMlp::forward(const Tensor& tokens) const {
 }
 
 ContextBlock::ContextBlock(int64_t features, int64_t context_features, int64_t heads)
-    : norm1_(register_module("norm1", std::make_shared<LayerNorm>(features, layer_norm_epsilon))),
-      norm2_(register_module("norm2", std::make_shared<LayerNorm>(features, layer_norm_epsilon))),
-      norm3_(register_module("norm3", std::make_shared<LayerNorm>(features, layer_norm_epsilon))),
+    : norm1_(register_module("norm1", std::make_shared<LayerNorm>(features, kLayerNormEpsilon))),
+      norm2_(register_module("norm2", std::make_shared<LayerNorm>(features, kLayerNormEpsilon))),
+      norm3_(register_module("norm3", std::make_shared<LayerNorm>(features, kLayerNormEpsilon))),
       attn1_(register_module("attn1", std::make_shared<ContextAttention>(features, features, heads))),
       attn2_(register_module("attn2", std::make_shared<ContextAttention>(features, context_features, heads))),
       ff_(register_module("ff", std::make_shared<GegluMlp>(features))) {}
@@ -77,7 +77,7 @@ Tensor ContextBlock::forward(const Tensor& tokens, const Memory& memory) const {
 
 Transformer2d::Transformer2d(const Transformer2dConfig& config)
     : norm_(register_module("norm",
-                            std::make_shared<GroupNorm>(config.groups, config.channels, group_norm_epsilon))),
+                            std::make_shared<GroupNorm>(config.groups, config.channels, kGroupNormEpsilon))),
       block_(std::make_shared<ContextBlock>(config.channels, config.context_features, config.heads)),
       linear_projection_(config.linear_projection) {
   const auto projection = [&](const char* name) -> std::shared_ptr<WeightLayer> {

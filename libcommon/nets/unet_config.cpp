@@ -14,7 +14,7 @@ namespace {
 using Json = nlohmann::json;
 
 /// Width of RAM's embeddings, which SeeSR's code has as a number too.
-constexpr int64_t ram_features = 512;
+constexpr int64_t kRamFeatures = 512;
 
 /// Keys that these networks know one value of. Null stands for false: what is left out.
 Json only_values() {
@@ -29,7 +29,7 @@ Json only_values() {
 }
 
 /// Keys that change nothing: training's size, and an option of what is left out.
-constexpr std::array informative{"sample_size", "addition_embed_type_num_heads"};
+constexpr std::array kInformative{"sample_size", "addition_embed_type_num_heads"};
 
 bool is_off(const Json& value) { return value.is_null() || value == false; }
 
@@ -59,7 +59,7 @@ void check_rest(const ConfigReader& reader, const Json& json) {
   const Json only = only_values();
   for (const auto& [key, value] : json.items()) {
     const bool known = reader.asked().count(key) != 0 || key.starts_with("_") ||
-                       std::ranges::find(informative, key) != informative.end();
+                       std::ranges::find(kInformative, key) != kInformative.end();
     if (known || (only.contains(key) ? value == only.at(key) : is_off(value))) continue;
     ConfigReader::refuse(key, value, "which is not built here");
   }
@@ -97,7 +97,7 @@ UnetEncoderConfig read_encoder(ConfigReader& reader) {
   config.attends = read_attends(reader, "down_block_types", "DownBlock2D", config.attends, config.levels());
   config.layers = reader.count("layers_per_block", config.layers);
   config.text_features = reader.count("cross_attention_dim", config.text_features);
-  config.image_features = flag(reader, "use_image_cross_attention") ? ram_features : 0;
+  config.image_features = flag(reader, "use_image_cross_attention") ? kRamFeatures : 0;
   config.groups = reader.count("norm_num_groups", config.groups);
   config.epsilon = reader.number("norm_eps", 0, 1, config.epsilon);
   config.linear_projection = flag(reader, "use_linear_projection");

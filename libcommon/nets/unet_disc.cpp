@@ -7,8 +7,8 @@
 namespace sr {
 namespace {
 
-constexpr size_t levels = 3;
-constexpr int64_t sides_divide_by = 1 << levels;
+constexpr size_t kLevels = 3;
+constexpr int64_t kSidesDivideBy = 1 << kLevels;
 
 Tensor doubled(const Tensor& x) {
   return at::upsample_bilinear2d(x, {2 * x.size(2), 2 * x.size(3)}, /*align_corners=*/false);
@@ -23,9 +23,9 @@ UNetDiscriminator::UNetDiscriminator(const DiscriminatorConfig& config) : Discri
     return register_module(fmt::format("conv{}", number), std::make_shared<SpectralConv2d>(in, out, options));
   };
   first_ = register_module("conv0", std::make_shared<Conv2d>(config.in_channels, width));
-  for (size_t i = 0; i < levels; ++i) {
+  for (size_t i = 0; i < kLevels; ++i) {
     down_[i] = spectral(1 + i, width << i, width << (i + 1), halving);
-    up_[i] = spectral(4 + i, width << (levels - i), width << (levels - 1 - i), keeping);
+    up_[i] = spectral(4 + i, width << (kLevels - i), width << (kLevels - 1 - i), keeping);
   }
   extra_ = {spectral(7, width, width, keeping), spectral(8, width, width, keeping)};
   last_ = register_module("conv9", std::make_shared<Conv2d>(width, 1));
@@ -35,20 +35,20 @@ Tensor UNetDiscriminator::fused(size_t, const Tensor& features, const Tensor&) c
 
 Tensor UNetDiscriminator::features(const Tensor& image, const Tensor& semantics) {
   check_image(image);
-  if (image.size(2) % sides_divide_by != 0 || image.size(3) % sides_divide_by != 0) {
+  if (image.size(2) % kSidesDivideBy != 0 || image.size(3) % kSidesDivideBy != 0) {
     throw Error(fmt::format("the U-Net discriminator takes images whose sides divide by {}, not {}x{}",
-                            sides_divide_by, image.size(3), image.size(2)));
+                            kSidesDivideBy, image.size(3), image.size(2)));
   }
   Tensor x = leaky_relu_in_place(first_->forward(image), leaky_slope);
-  std::array<Tensor, levels> finer;
-  for (size_t i = 0; i < levels; ++i) {
+  std::array<Tensor, kLevels> finer;
+  for (size_t i = 0; i < kLevels; ++i) {
     finer[i] = x;
     x = down_[i]->forward(x);
-    if (i + 1 == levels) x = fused(levels, x, semantics);
+    if (i + 1 == kLevels) x = fused(kLevels, x, semantics);
     x = leaky_relu_in_place(x, leaky_slope);
   }
-  for (size_t level = levels; level-- > 0;) {
-    x = leaky_relu_in_place(up_[levels - 1 - level]->forward(doubled(x)), leaky_slope);
+  for (size_t level = kLevels; level-- > 0;) {
+    x = leaky_relu_in_place(up_[kLevels - 1 - level]->forward(doubled(x)), leaky_slope);
     if (config().skips) x = x + finer[level];
     if (level > 0) x = fused(level, x, semantics);
   }

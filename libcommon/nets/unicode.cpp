@@ -12,7 +12,7 @@ namespace {
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
-constexpr char32_t capital_sigma = 0x3A3, small_sigma = 0x3C3, final_sigma = 0x3C2, dotted_capital_i = 0x130,
+constexpr char32_t kCapitalSigma = 0x3A3, kSmallSigma = 0x3C3, kFinalSigma = 0x3C2, kDottedCapitalI = 0x130,
                    dot_above = 0x307;
 
 /// Unicode's Case_Ignorable.
@@ -91,9 +91,9 @@ bool is_number(char32_t c) {
 std::u32string lower_case(std::u32string_view text) {
   std::u32string lower;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == capital_sigma) {
-      lower.push_back(ends_word(text, i) ? final_sigma : small_sigma);
-    } else if (text[i] == dotted_capital_i) {
+    if (text[i] == kCapitalSigma) {
+      lower.push_back(ends_word(text, i) ? kFinalSigma : kSmallSigma);
+    } else if (text[i] == kDottedCapitalI) {
       lower += {U'i', dot_above};
     } else {
       lower.push_back(lowered(text[i]));

@@ -7,7 +7,7 @@ namespace {
 
 std::shared_ptr<ResnetBlock> resnet(int64_t in, int64_t out, int64_t groups) {
   return std::make_shared<ResnetBlock>(
-      ResnetBlockConfig{.in = in, .out = out, .groups = groups, .epsilon = vae_epsilon});
+      ResnetBlockConfig{.in = in, .out = out, .groups = groups, .epsilon = kVaeEpsilon});
 }
 
 void add_resnet(VaeSteps& steps, const ResnetBlock& block) {
@@ -48,7 +48,7 @@ Tensor run_steps(const VaeSteps& steps, const Tensor& input) {
 }
 
 VaeAttention::VaeAttention(int64_t channels, int64_t groups)
-    : group_norm_(register_module("group_norm", std::make_shared<GroupNorm>(groups, channels, vae_epsilon))),
+    : group_norm_(register_module("group_norm", std::make_shared<GroupNorm>(groups, channels, kVaeEpsilon))),
       to_q_(register_module("to_q", std::make_shared<Linear>(channels, channels))),
       to_k_(register_module("to_k", std::make_shared<Linear>(channels, channels))),
       to_v_(register_module("to_v", std::make_shared<Linear>(channels, channels))),

@@ -13,7 +13,7 @@
 
 namespace sr {
 
-inline constexpr double vae_epsilon = 1e-6;  ///< of all norms
+inline constexpr double kVaeEpsilon = 1e-6;  ///< of all norms
 
 /// A picture, or a tile of one, between two steps.
 struct VaeState {

@@ -28,7 +28,7 @@ inline FeatureNet vgg16() { return make_vgg(VggDepth::vgg16); }
 inline FeatureNet vgg19() { return make_vgg(VggDepth::vgg19); }
 
 /// The last ReLU of each stage of VGG-16; a stage's pool is the layer after.
-inline constexpr std::array<int, 5> vgg16_stages = {3, 8, 15, 22, 29};
+inline constexpr std::array<int, 5> kVgg16Stages = {3, 8, 15, 22, 29};
 
 /// Number of the layer called `conv3_4` (stage 3, fourth convolution), `relu3_4`, `pool3`, or `16` (the
 /// number itself). Throws Error where there is none.

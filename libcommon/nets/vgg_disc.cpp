@@ -8,7 +8,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t last_side = 4, hidden_width = 100;
+constexpr int64_t kLastSide = 4, kHiddenWidth = 100;
 
 /// Channels double four times at most: 1, 2, 4, 8, 8, 8 times the width.
 int64_t channels(int64_t width, size_t level) { return width << std::min<size_t>(level, 3); }
@@ -44,11 +44,11 @@ VGGDiscriminator::VGGDiscriminator(const DiscriminatorConfig& config) : Discrimi
     throw Error(fmt::format("the VGG-style discriminator is for images of side 128 or 256, not {}",
                             config.image_size));
   }
-  for (int64_t side = config.image_size; side > last_side; side /= 2)
+  for (int64_t side = config.image_size; side > kLastSide; side /= 2)
     levels_.push_back(make_level(levels_.size()));
-  const int64_t features = channels(config.width, levels_.size()) * last_side * last_side;
-  linear1_ = register_module("linear1", std::make_shared<Linear>(features, hidden_width));
-  linear2_ = register_module("linear2", std::make_shared<Linear>(hidden_width, 1));
+  const int64_t features = channels(config.width, levels_.size()) * kLastSide * kLastSide;
+  linear1_ = register_module("linear1", std::make_shared<Linear>(features, kHiddenWidth));
+  linear2_ = register_module("linear2", std::make_shared<Linear>(kHiddenWidth, 1));
 }
 
 void VGGDiscriminator::check_size(const Tensor& image) const {
@@ -58,7 +58,7 @@ void VGGDiscriminator::check_size(const Tensor& image) const {
                           image.size(3), image.size(2)));
 }
 
-int64_t VGGDiscriminator::feature_channels() const { return hidden_width; }
+int64_t VGGDiscriminator::feature_channels() const { return kHiddenWidth; }
 
 Tensor VGGDiscriminator::hidden(const Tensor& features) const {
   return leaky_relu_in_place(linear1_->forward(features.flatten(1)), leaky_slope);

@@ -22,7 +22,7 @@ std::vector<Tensor> ClipFeatures::features(const Tensor& image, const char* meas
     throw Error(fmt::format("{} needs {} pixels on the shorter side, not {}x{}", measure,
                             ModifiedResNet::least_side, image.size(3), image.size(2)));
   }
-  return tower_->features(normalised(image, clip_normalisation).contiguous(at::MemoryFormat::ChannelsLast),
+  return tower_->features(normalised(image, kClipNormalisation).contiguous(at::MemoryFormat::ChannelsLast),
                           levels);
 }
 

@@ -8,7 +8,7 @@
 namespace sr {
 namespace {
 
-constexpr const char* measure = "CLIP-IQA";
+constexpr const char* kMeasure = "CLIP-IQA";
 
 }  // namespace
 
@@ -47,7 +47,7 @@ double ClipIqa::operator()(const ClipImage& image) const {
   return score;
 }
 
-double ClipIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, measure)); }
+double ClipIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, kMeasure)); }
 
 std::string ClipIqa::describe() const {
   std::string prompts;

@@ -14,8 +14,8 @@
 namespace sr {
 namespace {
 
-constexpr int64_t compared_channels = 3 + 64 + 128 + 256 + 512 + 512;
-constexpr double small = 1e-6;  // added to both sides of the quotients
+constexpr int64_t kComparedChannels = 3 + 64 + 128 + 256 + 512 + 512;
+constexpr double kSmall = 1e-6;  // added to both sides of the quotients
 
 class Weights : public torch::nn::Module {
  public:
@@ -25,7 +25,7 @@ class Weights : public torch::nn::Module {
 
  private:
   Tensor enrol(const std::string& name) {
-    return register_parameter(name, torch::zeros({1, compared_channels, 1, 1}));
+    return register_parameter(name, torch::zeros({1, kComparedChannels, 1, 1}));
   }
 };
 
@@ -88,7 +88,7 @@ Tensor similarities(const Tensor& features) {
   const Tensor squares = mean_a.square() + mean_b.square();
   const Tensor variances = m[2] + m[3] - squares, covariance = m[4] - product;
   return at::stack(
-      {(2 * product + small) / (squares + small), (2 * covariance + small) / (variances + small)});
+      {(2 * product + kSmall) / (squares + kSmall), (2 * covariance + kSmall) / (variances + kSmall)});
 }
 
 // --- pooling ---------------------------------------------------------------------------------------
@@ -163,9 +163,9 @@ double Dists::operator()(const Tensor& image, const Tensor& reference) const {
   const at::NoGradGuard no_grad;
   const Tensor images = at::cat({image, reference});
   std::vector<Tensor> found{similarities(images)};
-  Tensor x = normalised(images, imagenet_normalisation);
+  Tensor x = normalised(images, kImagenetNormalisation);
   int done = 0;
-  for (const int last : vgg16_stages) {
+  for (const int last : kVgg16Stages) {
     if (done > 0) x = l2_pool(x);
     x = network_.run(x, done, last + 1);
     found.push_back(similarities(x));

@@ -12,8 +12,8 @@
 namespace sr {
 namespace {
 
-constexpr size_t rows_at_once = 512;  // of features in float64
-constexpr std::array<int64_t, 2> sides = {Inception::side, Inception::side};
+constexpr size_t kRowsAtOnce = 512;  // of features in float64
+constexpr std::array<int64_t, 2> kSides = {Inception::side, Inception::side};
 
 /// pytorch-fid's graph has 1008 classes.
 bool is_torchvision(const StateDict& weights) {
@@ -22,7 +22,7 @@ bool is_torchvision(const StateDict& weights) {
 }
 
 Tensor legacy_input(const Tensor& image) {
-  const Tensor resized = at::upsample_bilinear2d(image, sides, /*align_corners=*/false);
+  const Tensor resized = at::upsample_bilinear2d(image, kSides, /*align_corners=*/false);
   return resized.mul(2).sub_(1);
 }
 
@@ -30,7 +30,7 @@ Tensor clean_input(const Tensor& image) {
   const Tensor levels = image.to(at::kDouble).mul_(255).round_();
   const bool fits = image.size(2) == Inception::side && image.size(3) == Inception::side;
   // LibTorch's antialiased bicubic is PIL's (a = -0.5, windows cut off at the border)
-  const Tensor resized = fits ? levels : at::_upsample_bicubic2d_aa(levels, sides, /*align_corners=*/false);
+  const Tensor resized = fits ? levels : at::_upsample_bicubic2d_aa(levels, kSides, /*align_corners=*/false);
   return resized.clamp(0, 255).sub_(128).div_(128).to(at::kFloat);
 }
 
@@ -44,7 +44,7 @@ void check_features(const std::vector<Tensor>& features) {
 }
 
 Tensor table(const std::vector<Tensor>& features, size_t begin) {
-  const size_t count = std::min(rows_at_once, features.size() - begin);
+  const size_t count = std::min(kRowsAtOnce, features.size() - begin);
   return at::stack(at::TensorList(features).slice(begin, count)).to(at::kCPU, at::kDouble);
 }
 
@@ -113,9 +113,9 @@ FidStatistics fid_statistics(const std::vector<Tensor>& features) {
   const int64_t length = features.front().size(0);
   const auto count = static_cast<double>(features.size());
   Tensor mu = at::zeros({length}, at::kDouble), sigma = at::zeros({length, length}, at::kDouble);
-  for (size_t begin = 0; begin < features.size(); begin += rows_at_once) mu += table(features, begin).sum(0);
+  for (size_t begin = 0; begin < features.size(); begin += kRowsAtOnce) mu += table(features, begin).sum(0);
   mu /= count;
-  for (size_t begin = 0; begin < features.size(); begin += rows_at_once) {
+  for (size_t begin = 0; begin < features.size(); begin += kRowsAtOnce) {
     const Tensor centred = table(features, begin).sub_(mu);
     sigma.addmm_(centred.t(), centred);
   }

@@ -10,7 +10,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t kernel_rows = 1024;  // at a time
+constexpr int64_t kKernelRows = 1024;  // at a time
 
 /// Throws Error unless these are a mean [D] and a covariance [D,D], all numbers.
 void check(const FidStatistics& statistics) {
@@ -62,8 +62,8 @@ Tensor features_of(const Tensor& rows) { return rows.to(at::kCPU, at::kDouble); 
 /// The kernel's sum over all pairs of rows.
 double kernel_sum(const Tensor& a, const Tensor& b) {
   double sum = 0;
-  for (int64_t row = 0; row < a.size(0); row += kernel_rows) {
-    const Tensor some = a.slice(0, row, row + kernel_rows);
+  for (int64_t row = 0; row < a.size(0); row += kKernelRows) {
+    const Tensor some = a.slice(0, row, row + kKernelRows);
     const Tensor similar = at::matmul(some, b.t()).div_(static_cast<double>(a.size(1))).add_(1);
     sum += similar.pow(3).sum().item<double>();
   }

@@ -28,7 +28,7 @@ struct Backbone {
 const Backbone& backbone_of(LpipsNet net) {
   static const Backbone alex{"AlexNet", alexnet, {1, 4, 7, 9, 11}, {64, 192, 384, 256, 256}, 31};
   static const Backbone vgg{
-      "VGG-16", vgg16, {vgg16_stages.begin(), vgg16_stages.end()}, {64, 128, 256, 512, 512}, 16};
+      "VGG-16", vgg16, {kVgg16Stages.begin(), kVgg16Stages.end()}, {64, 128, 256, 512, 512}, 16};
   static const Backbone squeeze{
       "SqueezeNet 1.1", squeezenet, {1, 4, 7, 9, 10, 11, 12}, {64, 128, 256, 384, 384, 512, 512}, 17};
   switch (net) {
@@ -40,10 +40,10 @@ const Backbone& backbone_of(LpipsNet net) {
 }
 
 /// From [0,1] to [-1,1], and nothing else.
-constexpr Normalisation centred{{0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
+constexpr Normalisation kCentred{{0.5F, 0.5F, 0.5F}, {0.5F, 0.5F, 0.5F}};
 
 const Normalisation& normalisation_of(LpipsVersion version) {
-  return version == LpipsVersion::v0_0 ? centred : imagenet_normalisation;
+  return version == LpipsVersion::v0_0 ? kCentred : kImagenetNormalisation;
 }
 
 FeatureNet loaded(const Backbone& backbone, const StateDict& weights) {

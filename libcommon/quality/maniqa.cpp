@@ -13,7 +13,7 @@
 namespace sr {
 namespace {
 
-constexpr double weight_floor = 1e-8;  // the official denominator has it
+constexpr double kWeightFloor = 1e-8;  // the official denominator has it
 
 ManiqaConfig with_scale(ManiqaConfig config, double scale) {
   config.scale = scale;
@@ -72,7 +72,7 @@ double Maniqa::operator()(const Tensor& image) const {
     sum += static_cast<double>(times) * (score.to(at::kDouble) * weight).sum().item<double>();
     weights += static_cast<double>(times) * weight.to(at::kDouble).sum().item<double>();
   }
-  return sum / (weights + weight_floor);
+  return sum / (weights + kWeightFloor);
 }
 
 std::string Maniqa::describe() const {

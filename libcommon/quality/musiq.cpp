@@ -13,10 +13,10 @@ namespace sr {
 namespace {
 
 /// Patches that go through the convolutions at once: few enough to stay in the cache.
-constexpr int64_t convolved_at_once = 16;
+constexpr int64_t kConvolvedAtOnce = 16;
 /// Patches that become tokens at once: enough to be worth the matrix of 25 MB, and no more memory than
 /// needed.
-constexpr int64_t embedded_at_once = 256;
+constexpr int64_t kEmbeddedAtOnce = 256;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -85,9 +85,9 @@ Musiq::Musiq(const MusiqConfig& config, const StateDict& weights, MusiqSampling 
 
 Tensor Musiq::tokens(const Tensor& patches) const {
   std::vector<Tensor> tokens;
-  for (const Tensor& group : patches.split(embedded_at_once)) {
+  for (const Tensor& group : patches.split(kEmbeddedAtOnce)) {
     std::vector<Tensor> features;
-    for (const Tensor& few : group.split(convolved_at_once)) features.push_back(network_.stem(few));
+    for (const Tensor& few : group.split(kConvolvedAtOnce)) features.push_back(network_.stem(few));
     tokens.push_back(network_.embed(at::cat(features)));
   }
   return at::cat(tokens);

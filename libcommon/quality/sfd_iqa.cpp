@@ -8,8 +8,8 @@
 namespace sr {
 namespace {
 
-constexpr const char* measure = "SFD-IQA";
-constexpr double fixed_share = 0.9, learnt_share = 0.1;
+constexpr const char* kMeasure = "SFD-IQA";
+constexpr double kFixedShare = 0.9, kLearntShare = 0.1;
 
 }  // namespace
 
@@ -37,14 +37,14 @@ double SfdIqa::operator()(const ClipImage& image) const {
   double score = fixed_(image);
   if (part_ != SfdIqaPart::feat_d) {
     const auto learnt = pair_scores(image.feature, learnt_, fixed_.scale()).item<double>();
-    score = fixed_share * score + learnt_share * learnt;
+    score = kFixedShare * score + kLearntShare * learnt;
   }
   if (part_ != SfdIqaPart::tg_d) score *= feat_d_->forward(image.levels).sigmoid().mean().item<double>();
   if (!std::isfinite(score)) throw Error("SFD-IQA came out as no number: the weights are broken");
   return score;
 }
 
-double SfdIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, measure)); }
+double SfdIqa::operator()(const Tensor& image) const { return (*this)((*features_)(image, kMeasure)); }
 
 std::string SfdIqa::describe() const {
   const auto learnt = fmt::format("0.9 CLIP-IQA 'Good photo.' / 'Bad photo.' + 0.1 learnt prompts, {} pairs",

@@ -11,7 +11,7 @@
 namespace sr {
 namespace {
 
-constexpr int64_t aesthetic_side = 384;
+constexpr int64_t kAestheticSide = 384;
 
 /// Shorter side at `side`, as torchvision.transforms.functional.resize rounds the longer one.
 Tensor resized(const Tensor& images, int64_t side) {
@@ -24,8 +24,8 @@ Tensor resized(const Tensor& images, int64_t side) {
 }  // namespace
 
 Tensor Topiq::input(const Tensor& images) const {
-  const Tensor sized = network_.config().classes > 1 ? resized(images, aesthetic_side) : images;
-  return normalised(sized, imagenet_normalisation);
+  const Tensor sized = network_.config().classes > 1 ? resized(images, kAestheticSide) : images;
+  return normalised(sized, kImagenetNormalisation);
 }
 
 double Topiq::operator()(const Tensor& image) const {

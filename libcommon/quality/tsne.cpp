@@ -14,12 +14,12 @@
 namespace sr {
 namespace {
 
-constexpr double early_exaggeration = 12, start_deviation = 1e-4;
-constexpr double farthest = 1e50;  // squares of squared distances are numbers still, and so are precisions
-constexpr std::int64_t exaggerated_iterations = 250;
-constexpr std::int64_t lanes = 8;  // partial sums of every loop, whatever the processor's vectors hold
+constexpr double kEarlyExaggeration = 12, kStartDeviation = 1e-4;
+constexpr double kFarthest = 1e50;  // squares of squared distances are numbers still, and so are precisions
+constexpr std::int64_t kExaggeratedIterations = 250;
+constexpr std::int64_t kLanes = 8;  // partial sums of every loop, whatever the processor's vectors hold
 
-using Lanes = std::array<double, lanes>;
+using Lanes = std::array<double, kLanes>;
 
 double sum_of(const Lanes& parts) {
   double sum = 0;
@@ -40,8 +40,8 @@ void for_rows(std::int64_t rows, const Work& work) {
 SR_VECTORISED double squared_distance(const double* a, const double* b, std::int64_t count) {
   Lanes sums{};
   std::int64_t k = 0;
-  for (; k + lanes <= count; k += lanes) {
-    for (std::int64_t l = 0; l < lanes; ++l) {
+  for (; k + kLanes <= count; k += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) {
       const double difference = a[k + l] - b[k + l];
       sums[l] += difference * difference;
     }
@@ -125,8 +125,8 @@ SR_VECTORISED Forces forces_on(const Plane& plane, std::int64_t i, const double*
   ForceSums sums;
   const double x = plane.x[i], y = plane.y[i];
   std::int64_t j = 0;
-  for (; j + lanes <= plane.count; j += lanes) {
-    for (std::int64_t l = 0; l < lanes; ++l) add_point(sums, l, x, y, plane, j + l, p[j + l]);
+  for (; j + kLanes <= plane.count; j += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) add_point(sums, l, x, y, plane, j + l, p[j + l]);
   }
   for (; j < plane.count; ++j) add_point(sums, 0, x, y, plane, j, p[j]);
   return {sum_of(sums.attraction_x), sum_of(sums.attraction_y), sum_of(sums.repulsion_x),
@@ -140,8 +140,8 @@ using Vector = std::vector<double>;
 SR_VECTORISED double product(const double* a, const double* b, std::int64_t count) {
   Lanes sums{};
   std::int64_t k = 0;
-  for (; k + lanes <= count; k += lanes) {
-    for (std::int64_t l = 0; l < lanes; ++l) sums[l] += a[k + l] * b[k + l];
+  for (; k + kLanes <= count; k += kLanes) {
+    for (std::int64_t l = 0; l < kLanes; ++l) sums[l] += a[k + l] * b[k + l];
   }
   for (; k < count; ++k) sums[0] += a[k] * b[k];
   return sum_of(sums);
@@ -215,7 +215,7 @@ Tensor principal_start(const Tensor& distances) {
   auto* values = points.data_ptr<double>();
   for (std::int64_t i = 0; i < count; ++i) {
     for (std::int64_t k = 0; k < 2; ++k)
-      values[2 * i + k] = deviation > 0 ? axes[k][i] / deviation * start_deviation : 0;
+      values[2 * i + k] = deviation > 0 ? axes[k][i] / deviation * kStartDeviation : 0;
   }
   return points;
 }
@@ -224,7 +224,7 @@ Tensor random_start(std::int64_t count, std::uint64_t seed) {
   RandomStream stream(seed, "t-SNE", "start");
   Tensor points = at::empty({count, 2}, at::kDouble);
   std::generate_n(points.data_ptr<double>(), points.numel(),
-                  [&] { return start_deviation * stream.normal(); });
+                  [&] { return kStartDeviation * stream.normal(); });
   return points;
 }
 
@@ -304,23 +304,23 @@ Tensor tsne_gradient(const Tensor& joint, const Tensor& points, double exaggerat
 Tsne::Tsne(const Tensor& rows, const TsneOptions& options) {
   if (!rows.isfinite().all().item<bool>()) throw Error("t-SNE takes finite numbers only");
   const auto distances = squared_distances(rows);
-  if (!distances.lt(farthest * farthest).all().item<bool>())
-    throw Error(fmt::format("t-SNE takes rows that are less than {} apart", farthest));
+  if (!distances.lt(kFarthest * kFarthest).all().item<bool>())
+    throw Error(fmt::format("t-SNE takes rows that are less than {} apart", kFarthest));
   joint_ = joint_probabilities(distances, options.perplexity);
   points_ = options.start == TsneOptions::Start::pca ? principal_start(distances)
                                                      : random_start(rows.size(0), options.seed);
-  rate_ = std::max(static_cast<double>(rows.size(0)) / early_exaggeration / 4, 50.0);
+  rate_ = std::max(static_cast<double>(rows.size(0)) / kEarlyExaggeration / 4, 50.0);
 }
 
 void Tsne::step() {
   constexpr double slow = 0.5, fast = 0.8;  // momenta
   constexpr double up = 0.2, down = 0.8, least_gain = 0.01;
-  const bool early = done_ < exaggerated_iterations;
-  if (done_ == 0 || done_ == exaggerated_iterations) {
+  const bool early = done_ < kExaggeratedIterations;
+  if (done_ == 0 || done_ == kExaggeratedIterations) {
     update_ = at::zeros_like(points_);
     gains_ = at::ones_like(points_);
   }
-  const Tensor gradient = tsne_gradient(joint_, points_, early ? early_exaggeration : 1);
+  const Tensor gradient = tsne_gradient(joint_, points_, early ? kEarlyExaggeration : 1);
   const double* slope = gradient.data_ptr<double>();
   double *update = update_.data_ptr<double>(), *gain = gains_.data_ptr<double>(),
          *point = points_.data_ptr<double>();

@@ -15,7 +15,7 @@ Tensor ram_input(const Tensor& images, int64_t side, RamResize resize) {
   const Tensor resized = resize == RamResize::bilinear
                              ? at::upsample_bilinear2d(images, size, /*align_corners=*/false)
                              : at::upsample_bicubic2d(images, size, /*align_corners=*/false).clamp_(0, 1);
-  return normalised(resized, imagenet_normalisation);
+  return normalised(resized, kImagenetNormalisation);
 }
 
 }  // namespace sr

@@ -25,7 +25,7 @@ ClipImage FrozenClip::operator()(const Tensor& images) const {
     throw Error(fmt::format("SFD needs crops of {} pixels a side or more, not {}x{}",
                             ModifiedResNet::least_side, images.size(3), images.size(2)));
   }
-  const Tensor pixels = normalised(images.to(at::kFloat), clip_normalisation);
+  const Tensor pixels = normalised(images.to(at::kFloat), kClipNormalisation);
   const auto found = tower_->features(pixels.contiguous(at::MemoryFormat::ChannelsLast));
   return {{found[1], found[2], found[3]}, tower_->pooled(found[4], ModifiedResNet::Position::none)};
 }

@@ -45,7 +45,7 @@ VggFeatures::VggFeatures(const VggFeaturesConfig& config, const StateDict& weigh
 std::vector<Tensor> VggFeatures::operator()(const Tensor& images) const {
   Tensor x = images.to(at::kFloat);
   if (config_.range_norm) x = (x + 1) / 2;
-  if (config_.input_norm) x = normalised(x, imagenet_normalisation);
+  if (config_.input_norm) x = normalised(x, kImagenetNormalisation);
   const std::vector<Tensor> found = network_.features(x, taps_);
   std::vector<Tensor> features;
   for (const int number : numbers_) {

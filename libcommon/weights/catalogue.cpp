@@ -14,9 +14,9 @@
 namespace sr {
 namespace {
 
-constexpr std::string_view header = "name\tfile\turl\tbytes\tsha256\tlicence\twhat\tuse";
-constexpr std::size_t columns = 8;
-constexpr std::size_t most_suggestions = 3;
+constexpr std::string_view kHeader = "name\tfile\turl\tbytes\tsha256\tlicence\twhat\tuse";
+constexpr std::size_t kColumns = 8;
+constexpr std::size_t kMostSuggestions = 3;
 
 std::vector<std::string> split(const std::string& line) {
   std::vector<std::string> fields;
@@ -45,8 +45,8 @@ void check_hash(const std::string& hash) {
 
 CatalogueEntry parse_row(const std::string& line) {
   const auto fields = split(line);
-  if (fields.size() != columns) {
-    throw Error(fmt::format("has {} fields instead of {}", fields.size(), columns));
+  if (fields.size() != kColumns) {
+    throw Error(fmt::format("has {} fields instead of {}", fields.size(), kColumns));
   }
   if (fields[0].empty() || fields[1].empty() || fields[7].empty()) throw Error("lacks its name, file or use");
   check_hash(fields[4]);
@@ -58,7 +58,7 @@ std::vector<CatalogueEntry> parse_table(const std::string& text) {
   std::istringstream in(text);
   std::string line;
   std::getline(in, line);
-  if (line != header) throw Error("its header line is not that of a catalogue");
+  if (line != kHeader) throw Error("its header line is not that of a catalogue");
   std::vector<CatalogueEntry> entries;
   std::set<std::string> names;
   for (std::size_t number = 2; std::getline(in, line); ++number) {
@@ -125,7 +125,7 @@ std::vector<std::string> Catalogue::similar(std::string_view name) const {
     if (far <= std::max<std::size_t>(2, typed.size() / 3)) ranked.emplace_back(far, entry.name);
   }
   std::ranges::sort(ranked);
-  if (ranked.size() > most_suggestions) ranked.resize(most_suggestions);
+  if (ranked.size() > kMostSuggestions) ranked.resize(kMostSuggestions);
   std::vector<std::string> names;
   names.reserve(ranked.size());
   for (auto& [far, known] : ranked) names.push_back(std::move(known));

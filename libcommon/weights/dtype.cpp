@@ -5,7 +5,7 @@
 namespace sr {
 namespace {
 
-constexpr std::array<DtypeNames, 12> names{{
+constexpr std::array<DtypeNames, 12> kNames{{
     {at::kDouble, "F64", "DoubleStorage", "float64", "f8"},
     {at::kFloat, "F32", "FloatStorage", "float32", "f4"},
     {at::kHalf, "F16", "HalfStorage", "float16", "f2"},
@@ -23,14 +23,14 @@ constexpr std::array<DtypeNames, 12> names{{
 }  // namespace
 
 std::optional<at::ScalarType> dtype_named(std::string_view DtypeNames::*vocabulary, std::string_view name) {
-  for (const DtypeNames& row : names) {
+  for (const DtypeNames& row : kNames) {
     if (!name.empty() && row.*vocabulary == name) return row.type;
   }
   return std::nullopt;
 }
 
 std::optional<std::string_view> dtype_name(std::string_view DtypeNames::*vocabulary, at::ScalarType type) {
-  for (const DtypeNames& row : names) {
+  for (const DtypeNames& row : kNames) {
     if (row.type == type && !(row.*vocabulary).empty()) return row.*vocabulary;
   }
   return std::nullopt;

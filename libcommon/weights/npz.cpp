@@ -20,8 +20,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "arrays are little-endian and viewed in place");
 
 constexpr std::string_view array_mark("\x93NUMPY", 6);
-constexpr std::string_view extension = ".npy";
-constexpr std::size_t alignment = 64;  // of an array's first byte, counted from its mark
+constexpr std::string_view kExtension = ".npy";
+constexpr std::size_t kAlignment = 64;  // of an array's first byte, counted from its mark
 
 // --- reading ---
 
@@ -194,7 +194,7 @@ void check_crc(const SharedBytes& member, const ZipArchive::Entry& entry) {
   if (crc_of(member.text()) != entry.crc) throw Error("is damaged (its CRC is wrong)");
 }
 
-bool is_array_name(std::string_view name) { return name.ends_with(extension); }
+bool is_array_name(std::string_view name) { return name.ends_with(kExtension); }
 
 // --- writing ---
 
@@ -223,7 +223,7 @@ std::string array_header(const Tensor& array) {
                                  array.element_size() == 1 ? '|' : '<', *type, fmt::join(sizes, ", "),
                                  sizes.size() == 1 ? "," : "");
   const std::size_t before = array_mark.size() + 4, bytes = before + text.size() + 1;
-  text.append((bytes + alignment - 1) / alignment * alignment - bytes, ' ');
+  text.append((bytes + kAlignment - 1) / kAlignment * kAlignment - bytes, ' ');
   text += '\n';
   std::string header(array_mark);
   header += std::string_view("\1\0", 2);
@@ -232,7 +232,7 @@ std::string array_header(const Tensor& array) {
 }
 
 Member member_of(const std::string& name, const Tensor& tensor) {
-  Member member{name + std::string(extension), {}, tensor.detach().to(at::kCPU).contiguous()};
+  Member member{name + std::string(kExtension), {}, tensor.detach().to(at::kCPU).contiguous()};
   member.header = array_header(member.array);
   member.crc = crc_of(member.elements(), crc_of(member.header));
   return member;
@@ -324,7 +324,7 @@ StateDict read_npz(const SharedBytes& file, const std::set<std::string>& only) {
   StateDict arrays;
   for (const auto& [member, entry] : archive.entries()) {
     if (!is_array_name(member)) continue;
-    const std::string name = member.substr(0, member.size() - extension.size());
+    const std::string name = member.substr(0, member.size() - kExtension.size());
     if (!only.empty() && !only.count(name)) continue;
     const SharedBytes bytes = archive.read(member);
     try {

@@ -20,21 +20,21 @@ using pickle::Object;
 using pickle::Value;
 
 /// The first that is there wins: averaged weights before the last step's, a network before what is around it.
-constexpr std::array<std::string_view, 18> wrappers{
+constexpr std::array<std::string_view, 18> kWrappers{
     "params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model",
     "net",        "net_g",      "netG",   "net_g_ema",  "generator_ema",    "generator",
     "g_ema",      "model_ema",  "ema",    "network",    "weights",          "gen"};
-constexpr std::array<std::string_view, 5> prefixes{"module.", "netG.", "net_g.", "_orig_mod.", "generator."};
+constexpr std::array<std::string_view, 5> kPrefixes{"module.", "netG.", "net_g.", "_orig_mod.", "generator."};
 /// PyTorch's averaged models count their updates beside the `module.` names.
-constexpr std::string_view average_counter = "n_averaged";
+constexpr std::string_view kAverageCounter = "n_averaged";
 
-constexpr int deepest = 64;
+constexpr int kDeepest = 64;
 /// Entries looked at: a tree may share its branches, and a hostile one does so without end.
-constexpr std::size_t most_work = 50'000'000;
-constexpr std::size_t longest_name = 4096;
+constexpr std::size_t kMostWork = 50'000'000;
+constexpr std::size_t kLongestName = 4096;
 /// A file may have several names for one array, but arrays have their bytes in the pickle, so that copies of
 /// them cannot be much larger than it.
-constexpr std::size_t most_array_copies = 4;
+constexpr std::size_t kMostArrayCopies = 4;
 
 struct Child {
   std::string_view name;
@@ -72,7 +72,7 @@ class Explorer {
  private:
   Children named(const Entries& table) {
     work_ += table.size();
-    if (work_ > most_work) throw Error("its tables are nested beyond all reason");
+    if (work_ > kMostWork) throw Error("its tables are nested beyond all reason");
     Children children;
     for (const auto& [key, value] : table) {
       if (const auto name = pickle::as_text(key)) children.push_back({*name, &value});
@@ -97,7 +97,7 @@ class Explorer {
 };
 
 const Value* find_wrapper(const Children& children, Explorer& explorer) {
-  for (const std::string_view name : wrappers) {
+  for (const std::string_view name : kWrappers) {
     for (const Child& child : children) {
       if (child.name == name && is_container(*child.value) && !explorer.children(*child.value).empty()) {
         return child.value;
@@ -122,7 +122,7 @@ const Value* find_only_table(const Children& children, Explorer& explorer) {
 
 const Value& unwrap(const Value& root, Explorer& explorer) {
   const Value* value = &root;
-  for (int depth = 0; depth < deepest && pickle::as_table(*value); ++depth) {
+  for (int depth = 0; depth < kDeepest && pickle::as_table(*value); ++depth) {
     const Children children = explorer.children(*value);
     const Value* inner = find_wrapper(children, explorer);
     if (!inner && !holds_tensors(children)) inner = find_only_table(children, explorer);
@@ -136,10 +136,10 @@ const Value& unwrap(const Value& root, Explorer& explorer) {
 class Gatherer {
  public:
   Gatherer(const pickle::Document& document, const StorageSource& storages, Explorer& explorer)
-      : storages_(storages), explorer_(explorer), array_bytes_left_(document.length * most_array_copies) {}
+      : storages_(storages), explorer_(explorer), array_bytes_left_(document.length * kMostArrayCopies) {}
 
   void gather(const Value& value, const std::string& prefix, int depth) {
-    if (depth > deepest) throw Error("its tables are nested beyond all reason");
+    if (depth > kDeepest) throw Error("its tables are nested beyond all reason");
     const Children children = explorer_.children(value);
     // Beside tensors, a plain table holds settings and the like; a module holds submodules.
     const bool flat = pickle::as_table(value) && holds_tensors(children);
@@ -156,7 +156,7 @@ class Gatherer {
 
  private:
   static std::string full_name(const std::string& prefix, std::string_view name) {
-    if (prefix.size() + name.size() > longest_name) throw Error("it has names longer than any network's");
+    if (prefix.size() + name.size() > kLongestName) throw Error("it has names longer than any network's");
     return prefix + std::string(name);
   }
 
@@ -183,7 +183,7 @@ class Gatherer {
 bool all_start_with(const StateDict& tensors, std::string_view prefix) {
   bool any = false;
   for (const auto& [name, tensor] : tensors) {
-    if (name == average_counter) continue;
+    if (name == kAverageCounter) continue;
     if (!name.starts_with(prefix) || name.size() == prefix.size()) return false;
     any = true;
   }
@@ -193,7 +193,7 @@ bool all_start_with(const StateDict& tensors, std::string_view prefix) {
 StateDict without_prefix(const StateDict& tensors, std::size_t length) {
   StateDict shorter;
   for (const auto& [name, tensor] : tensors) {
-    if (name != average_counter) shorter.emplace(name.substr(length), tensor);
+    if (name != kAverageCounter) shorter.emplace(name.substr(length), tensor);
   }
   return shorter;
 }
@@ -202,8 +202,8 @@ StateDict without_prefix(const StateDict& tensors, std::size_t length) {
 
 StateDict strip_prefixes(StateDict tensors) {
   const auto shared = [&tensors](std::string_view prefix) { return all_start_with(tensors, prefix); };
-  for (auto found = std::ranges::find_if(prefixes, shared); found != prefixes.end();
-       found = std::ranges::find_if(prefixes, shared)) {
+  for (auto found = std::ranges::find_if(kPrefixes, shared); found != kPrefixes.end();
+       found = std::ranges::find_if(kPrefixes, shared)) {
     tensors = without_prefix(tensors, found->size());
   }
   return tensors;

@@ -12,7 +12,7 @@
 namespace sr::pickle {
 namespace {
 
-constexpr int newest_protocol = 5;
+constexpr int kNewestProtocol = 5;
 
 using Step = void (*)(Machine&);
 /// What to do at each opcode; null where a byte is none.
@@ -172,7 +172,7 @@ std::uint64_t memo_index(Machine& machine) {
 
 void check_protocol(Machine& machine) {
   const int protocol = machine.in.number<std::uint8_t>();
-  if (protocol > newest_protocol) throw Error(fmt::format("the pickle is of unknown protocol {}", protocol));
+  if (protocol > kNewestProtocol) throw Error(fmt::format("the pickle is of unknown protocol {}", protocol));
 }
 
 constexpr void add_stack_and_memo(Steps& steps) {

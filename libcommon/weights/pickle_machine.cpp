@@ -11,7 +11,7 @@ namespace {
 
 /// Opcodes, and values copied by them. A checkpoint of a hundred thousand tensors takes some four million;
 /// this many take at most a GB.
-constexpr std::size_t most_work = 5'000'000;
+constexpr std::size_t kMostWork = 5'000'000;
 
 /// True for the names of dict classes that a pickle calls with nothing, a list of pairs, or a factory.
 bool makes_dict(const Global& callable) {
@@ -28,7 +28,7 @@ bool makes_sequence(const Global& callable) {
 }  // namespace
 
 void Machine::spend(std::size_t units) {
-  if (units > most_work - spent_) throw Error("the pickle is larger than any checkpoint's");
+  if (units > kMostWork - spent_) throw Error("the pickle is larger than any checkpoint's");
   spent_ += units;
 }
 

@@ -25,10 +25,10 @@ using Json = nlohmann::json;
 static_assert(std::endian::native == std::endian::little,
               "checkpoints are little-endian and viewed in place");
 
-constexpr std::size_t prefix_bytes = 8;                // the header's length
-constexpr std::uint64_t longest_header = 100'000'000;  // the reference implementation's limit
-constexpr int deepest_header = 3;                      // {name: {shape: [n]}}
-constexpr std::string_view metadata_key = "__metadata__";
+constexpr std::size_t kPrefixBytes = 8;                // the header's length
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // the reference implementation's limit
+constexpr int kDeepestHeader = 3;                      // {name: {shape: [n]}}
+constexpr std::string_view kMetadataKey = "__metadata__";
 
 /// Where a tensor's bytes lie, counted from the end of the header.
 struct Extent {
@@ -40,12 +40,12 @@ struct Extent {
 // --- reading ---
 
 std::uint64_t header_length(std::string_view file) {
-  if (file.size() < prefix_bytes) {
+  if (file.size() < kPrefixBytes) {
     throw Error(fmt::format("no safetensors file: {} bytes are less than its prefix", file.size()));
   }
   std::uint64_t length = 0;
-  std::memcpy(&length, file.data(), prefix_bytes);
-  if (length > longest_header || length > file.size() - prefix_bytes) {
+  std::memcpy(&length, file.data(), kPrefixBytes);
+  if (length > kLongestHeader || length > file.size() - kPrefixBytes) {
     throw Error(fmt::format("safetensors header of {} bytes in a file of {} (an unfinished download?)",
                             length, file.size()));
   }
@@ -56,7 +56,7 @@ std::uint64_t header_length(std::string_view file) {
 class HeaderGuard {
  public:
   bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
-    if (depth > deepest_header) throw Error("safetensors header is nested too deep");
+    if (depth > kDeepestHeader) throw Error("safetensors header is nested too deep");
     if (event == Json::parse_event_t::object_start) keys_.emplace_back();
     if (event == Json::parse_event_t::object_end) keys_.pop_back();
     if (event == Json::parse_event_t::key) note(parsed.get_ref<const std::string&>());
@@ -161,7 +161,7 @@ StateDict read_tensors(const Json& header, const SharedBytes& data) {
   StateDict tensors;
   std::vector<Extent> extents;
   for (const auto& [name, row] : header.items()) {
-    if (name == metadata_key) continue;
+    if (name == kMetadataKey) continue;
     try {
       Extent extent = read_extent(row, data.bytes.size());
       tensors.emplace(name, read_tensor(row, data, extent));
@@ -196,10 +196,10 @@ Json describe(const Tensor& tensor, std::uint64_t begin) {
 
 std::string make_header(const std::vector<Named>& order, const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
-  if (!metadata.empty()) header[std::string(metadata_key)] = metadata;
+  if (!metadata.empty()) header[std::string(kMetadataKey)] = metadata;
   std::uint64_t begin = 0;
   for (const Named entry : order) {
-    if (entry->first == metadata_key) throw Error("a tensor cannot be called __metadata__");
+    if (entry->first == kMetadataKey) throw Error("a tensor cannot be called __metadata__");
     const Json& row = header[entry->first] = describe(entry->second, begin);
     begin = row["data_offsets"][1].get<std::uint64_t>();
   }
@@ -223,7 +223,7 @@ void write_stream(std::ostream& out, const StateDict& tensors,
   const auto order = data_order(tensors);
   const std::string header = make_header(order, metadata);
   const std::uint64_t length = header.size();
-  out.write(reinterpret_cast<const char*>(&length), prefix_bytes);
+  out.write(reinterpret_cast<const char*>(&length), kPrefixBytes);
   out << header;
   for (const Named entry : order) write_tensor(out, entry->second);
   out.flush();
@@ -233,10 +233,10 @@ void write_stream(std::ostream& out, const StateDict& tensors,
 
 Safetensors read_safetensors(const SharedBytes& file) {
   const std::uint64_t length = header_length(file.text());
-  const Json header = parse_header(file.text().substr(prefix_bytes, length));
-  const std::size_t start = prefix_bytes + length;
+  const Json header = parse_header(file.text().substr(kPrefixBytes, length));
+  const std::size_t start = kPrefixBytes + length;
   Safetensors read{read_tensors(header, file.slice(start, file.bytes.size() - start)), {}};
-  if (header.contains(metadata_key)) read.metadata = read_metadata(header[std::string(metadata_key)]);
+  if (header.contains(kMetadataKey)) read.metadata = read_metadata(header[std::string(kMetadataKey)]);
   return read;
 }
 

@@ -9,10 +9,10 @@
 namespace sr {
 namespace {
 
-constexpr std::size_t most_dimensions = 32;
+constexpr std::size_t kMostDimensions = 32;
 /// An expanded tensor (stride 0) may have more elements than its storage, but not so many that a copy of it
 /// could exhaust memory.
-constexpr std::int64_t most_expanded = std::int64_t{1} << 24;
+constexpr std::int64_t kMostExpanded = std::int64_t{1} << 24;
 
 std::int64_t times(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
@@ -33,7 +33,7 @@ std::int64_t count(const TensorLayout& layout) {
 }
 
 void check_form(const TensorLayout& layout) {
-  if (layout.sizes.size() > most_dimensions) {
+  if (layout.sizes.size() > kMostDimensions) {
     throw Error(fmt::format("has {} dimensions", layout.sizes.size()));
   }
   if (layout.strides.size() != layout.sizes.size()) {
@@ -60,7 +60,7 @@ void check_reach(const TensorLayout& layout, std::int64_t available) {
   if (reach(layout) > available) {
     throw Error(fmt::format("reaches to element {} of a storage of {}", reach(layout), available));
   }
-  if (count(layout) > std::max(available, most_expanded)) {
+  if (count(layout) > std::max(available, kMostExpanded)) {
     throw Error(fmt::format("has {} elements in a storage of {}", count(layout), available));
   }
 }

@@ -14,7 +14,7 @@ namespace sr {
 namespace {
 
 constexpr std::string_view magic_number("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
-constexpr std::int64_t known_protocol = 1001;
+constexpr std::int64_t kKnownProtocol = 1001;
 
 using StorageTable = std::map<std::string, SharedBytes, std::less<>>;
 
@@ -102,7 +102,7 @@ StateDict read_torch_pickle(const SharedBytes& file) {
   ByteReader in(file.text());
   const pickle::Document first = next_pickle(in, file.text());
   if (!is_magic(first.root)) return read_alone(first);
-  if (pickle::as_integer(next_pickle(in, file.text()).root) != known_protocol) {
+  if (pickle::as_integer(next_pickle(in, file.text()).root) != kKnownProtocol) {
     throw Error("it is of an unknown version of PyTorch's legacy format");
   }
   check_machine(next_pickle(in, file.text()));

@@ -15,7 +15,7 @@ using pickle::Global;
 using pickle::Object;
 using pickle::Value;
 
-constexpr int most_wrappings = 16;
+constexpr int kMostWrappings = 16;
 
 /// A call that stands for a tensor or wraps one.
 struct Call {
@@ -51,7 +51,7 @@ bool is_subclass(const Global& function) {
 /// Takes parameters and tensor subclasses off what they wrap.
 Call innermost(const Value& value) {
   Call call = as_call(value);
-  for (int i = 0; call.function && i < most_wrappings; ++i) {
+  for (int i = 0; call.function && i < kMostWrappings; ++i) {
     if (is_parameter(*call.function)) {
       call = as_call(call.argument(0));
     } else if (is_subclass(*call.function)) {  // (function, type, arguments, state)

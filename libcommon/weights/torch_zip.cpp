@@ -12,17 +12,17 @@
 namespace sr {
 namespace {
 
-constexpr std::string_view root_pickle = "data.pkl";
+constexpr std::string_view kRootPickle = "data.pkl";
 
 /// The folder that the archive's entries are in, with its slash: the least deep one with a data.pkl.
 std::string find_folder(const ZipArchive& archive) {
   const std::string* found = nullptr;
   for (const auto& [name, entry] : archive.entries()) {
-    const bool root = name == root_pickle || name.ends_with("/data.pkl");
+    const bool root = name == kRootPickle || name.ends_with("/data.pkl");
     if (root && (!found || name.size() < found->size())) found = &name;
   }
   if (!found) throw Error("this is a zip archive, but none of PyTorch's: it has no data.pkl");
-  return found->substr(0, found->size() - root_pickle.size());
+  return found->substr(0, found->size() - kRootPickle.size());
 }
 
 void check_byte_order(const ZipArchive& archive, const std::string& folder) {
@@ -64,7 +64,7 @@ StateDict read_torch_zip(const SharedBytes& file) {
   const ZipArchive archive(file);
   const std::string folder = find_folder(archive);
   check_byte_order(archive, folder);
-  const SharedBytes root = archive.read(folder + std::string(root_pickle));
+  const SharedBytes root = archive.read(folder + std::string(kRootPickle));
   Storages storages(archive, folder);
   return collect_parameters(pickle::read(root.text()),
                             [&storages](const StorageId& id) { return storages.find(id); });

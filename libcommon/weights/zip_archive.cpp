@@ -17,13 +17,13 @@ constexpr std::string_view local_mark("PK\x03\x04", 4);
 constexpr std::string_view end_mark("PK\x05\x06", 4);
 constexpr std::string_view end64_mark("PK\x06\x06", 4);
 constexpr std::string_view locator_mark("PK\x06\x07", 4);
-constexpr std::size_t end_bytes = 22;
-constexpr std::size_t locator_bytes = 20;
-constexpr std::size_t longest_comment = 0xffff;
-constexpr std::uint32_t in_extra_field = 0xffffffff;  // the value is too large for 32 bits
-constexpr std::uint16_t stored = 0;
-constexpr std::uint16_t deflated = 8;
-constexpr std::uint64_t best_ratio = 1032;  // no deflate stream expands by more
+constexpr std::size_t kEndBytes = 22;
+constexpr std::size_t kLocatorBytes = 20;
+constexpr std::size_t kLongestComment = 0xffff;
+constexpr std::uint32_t kInExtraField = 0xffffffff;  // the value is too large for 32 bits
+constexpr std::uint16_t kStored = 0;
+constexpr std::uint16_t kDeflated = 8;
+constexpr std::uint64_t kBestRatio = 1032;  // no deflate stream expands by more
 
 struct Directory {
   std::uint64_t offset = 0;
@@ -38,7 +38,7 @@ ByteReader reader_at(std::string_view file, std::uint64_t offset, std::string_vi
 }
 
 std::size_t find_end(std::string_view file) {
-  const std::size_t searched = std::min(file.size(), end_bytes + longest_comment);
+  const std::size_t searched = std::min(file.size(), kEndBytes + kLongestComment);
   const std::size_t found = file.substr(file.size() - searched).rfind(end_mark);
   if (found == std::string_view::npos) throw Error("zip archive has no end (an unfinished download?)");
   return file.size() - searched + found;
@@ -55,8 +55,8 @@ Directory read_end64(std::string_view file, std::uint64_t locator) {
 
 Directory find_directory(std::string_view file) {
   const std::size_t end = find_end(file);
-  if (end >= locator_bytes && file.substr(end - locator_bytes, 4) == locator_mark) {
-    return read_end64(file, end - locator_bytes);
+  if (end >= kLocatorBytes && file.substr(end - kLocatorBytes, 4) == locator_mark) {
+    return read_end64(file, end - kLocatorBytes);
   }
   ByteReader in = reader_at(file, end, end_mark);
   in.take(8);
@@ -72,7 +72,7 @@ void widen(ZipArchive::Entry& entry, std::string_view extra_fields) {
     ByteReader field(extra.take(extra.number<std::uint16_t>()));
     if (kind != 1) continue;
     for (std::uint64_t* value : {&entry.size, &entry.packed, &entry.header}) {
-      if (*value == in_extra_field) *value = field.number<std::uint64_t>();
+      if (*value == kInExtraField) *value = field.number<std::uint64_t>();
     }
   }
 }
@@ -103,8 +103,8 @@ void check_sizes(const ZipArchive::Entries& entries, std::uint64_t file_bytes) {
   std::uint64_t sum = 0;
   for (const auto& [name, entry] : entries) {
     const bool wild = entry.packed > file_bytes - sum ||
-                      (entry.method == stored && entry.size != entry.packed) ||
-                      entry.size / best_ratio > entry.packed;
+                      (entry.method == kStored && entry.size != entry.packed) ||
+                      entry.size / kBestRatio > entry.packed;
     if (wild) throw Error(fmt::format("zip entry '{}' is larger than can be", printable(name)));
     sum += entry.packed;  // entries that share bytes are how archives explode
   }
@@ -150,8 +150,8 @@ SharedBytes ZipArchive::read(std::string_view name) const {
   const Entry& entry = found->second;
   try {
     SharedBytes packed = packed_bytes(file_, entry);
-    if (entry.method == stored) return packed;
-    if (entry.method == deflated) return inflated(packed, entry);
+    if (entry.method == kStored) return packed;
+    if (entry.method == kDeflated) return inflated(packed, entry);
     throw Error(fmt::format("it has unknown compression method {}", entry.method));
   } catch (const Error& problem) {
     throw Error(fmt::format("zip entry '{}': {}", printable(name), problem.what()));

@@ -54,7 +54,7 @@ void write_vocabulary(const std::vector<sr::MergeRule>& rules, const fs::path& f
   std::ranges::sort(spellings);
   Json vocabulary = Json::object();
   for (const std::string& byte : spellings) vocabulary[byte] = vocabulary.size();
-  for (const std::string& byte : spellings) vocabulary[byte + sr::word_end] = vocabulary.size();
+  for (const std::string& byte : spellings) vocabulary[byte + sr::kWordEnd] = vocabulary.size();
   std::ofstream merges((folder / "merges.txt").string());
   merges << "#version: 0.2\n";
   for (const auto& [first, second] : rules) {

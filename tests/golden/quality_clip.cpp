@@ -229,7 +229,7 @@ void run_clipiqa(const Case& recorded, Report& report) {
   const sr::ClipTokenizer tokenizer(vocabulary);
   const auto clip = recorded_clip(recorded, report);
   const auto tower = std::dynamic_pointer_cast<sr::ModifiedResNet>(clip->visual);
-  const Tensor last = tower->features(sr::normalised(picture(recorded, 0), sr::clip_normalisation)).back();
+  const Tensor last = tower->features(sr::normalised(picture(recorded, 0), sr::kClipNormalisation)).back();
   using Position = sr::ModifiedResNet::Position;
   report.compare("image_feature", tower->pooled(last, Position::none)[0], recorded.out("image_feature"),
                  logit_tolerance);

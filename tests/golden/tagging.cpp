@@ -139,7 +139,7 @@ void run_preprocess(const Case& recorded, Report& report) {
     compare(recorded, report, numbered("train"), sr::ram_input(picture, size, sr::RamResize::bicubic));
     // RAM's own transform, which SeeSR imports and doesn't use.
     const Tensor by_pil = sr::pil_bilinear(picture, size, size);
-    compare(recorded, report, numbered("pil"), sr::normalised(by_pil, sr::imagenet_normalisation));
+    compare(recorded, report, numbered("pil"), sr::normalised(by_pil, sr::kImagenetNormalisation));
   }
 }
 

@@ -29,7 +29,7 @@ Json tiny_vocabulary() {
   const auto bytes = byte_spellings();
   for (size_t byte = 0; byte < bytes.size(); ++byte) {
     tokens[bytes[byte]] = byte;
-    tokens[bytes[byte] + word_end] = byte + ending;
+    tokens[bytes[byte] + kWordEnd] = byte + ending;
   }
   return tokens;
 }

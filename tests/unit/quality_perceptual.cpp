@@ -252,14 +252,14 @@ TEST_CASE("feature networks answer the same with gradients, and in float64") {
   network.load(backbone(network));
   const Tensor image = at::rand({2, 3, 67, 70});
   const Tensor learnt = image.clone().requires_grad_();
-  const Tensor with = network.features(normalised(learnt, imagenet_normalisation), {1, 12})[1];
+  const Tensor with = network.features(normalised(learnt, kImagenetNormalisation), {1, 12})[1];
   with.square().sum().backward();
   CHECK(learnt.grad().abs().sum().item<double>() > 0);
   const at::NoGradGuard no_grad;
-  const Tensor without = network.features(normalised(image, imagenet_normalisation), {1, 12})[1];
+  const Tensor without = network.features(normalised(image, kImagenetNormalisation), {1, 12})[1];
   CHECK(distance(with, without) < 1e-4);
   network.to(at::kDouble);
-  const Tensor exact = network.run(normalised(image.to(at::kDouble), imagenet_normalisation), 0, 13);
+  const Tensor exact = network.run(normalised(image.to(at::kDouble), kImagenetNormalisation), 0, 13);
   CHECK(distance(exact, without) < 1e-4);
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("VGG's layers by name and by number") {
   CHECK(number("relu5_4") == 35);
   CHECK(number("pool5") == 36);
   CHECK(number("34") == 34);
-  CHECK(vgg_layer(VggDepth::vgg16, "relu5_3") == vgg16_stages[4]);
+  CHECK(vgg_layer(VggDepth::vgg16, "relu5_3") == kVgg16Stages[4]);
   CHECK(contains(error_of([&] { number("conv6_1"); }), "VGG-19 has no layer conv6_1"));
   CHECK(contains(error_of([&] { number("37"); }), "no layer 37"));
   CHECK(contains(error_of([&] { vgg_layer(VggDepth::vgg16, "conv3_4"); }), "VGG-16 has no layer conv3_4"));
@@ -242,7 +242,7 @@ TEST_CASE("frozen CLIP: batches, and gradients with respect to the images") {
   const Tensor batch = images(40, 48, 2);
   const auto tower = std::dynamic_pointer_cast<ModifiedResNet>(sfd.clip.visual);
   const Tensor plain = batch.clone().requires_grad_();
-  tower->pooled(tower->features(normalised(plain, clip_normalisation)).back(), ModifiedResNet::Position::none)
+  tower->pooled(tower->features(normalised(plain, kClipNormalisation)).back(), ModifiedResNet::Position::none)
       .square()
       .sum()
       .backward();

@@ -22,7 +22,8 @@ struct Pairs {
 /// without. Throws UsageError for a file against a folder, or a missing side.
 Pairs pair_sides(const std::string& a, const std::string& b, bool recursive, Log& log);
 
-/// Lines of two tab-separated names. Throws UsageError that gives the number of a bad line.
+/// Lines of two tab-separated names, and comments (is_comment). Throws UsageError that gives the number of a
+/// bad line.
 Pairs read_pairs(const std::string& file);
 
 }  // namespace sr

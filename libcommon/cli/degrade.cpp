@@ -106,8 +106,28 @@ fs::path hr_of(const DegradeConfig& config, const Job& job) {
   return config.pairs.empty() ? job.input.path : in_tree(config, job, "gt");
 }
 
+/// With those of the pictures that are written beside theirs.
+std::vector<Job> with_trees(const DegradeConfig& config, std::vector<Job> jobs) {
+  const auto count = config.pairs.empty() ? 0 : jobs.size();
+  for (size_t i = 0; i < count; i++) {
+    for (const auto* tree : {"gt", "sr_bicubic"})
+      jobs.push_back({jobs[i].input, in_tree(config, jobs[i], tree), jobs[i].format});
+  }
+  return jobs;
+}
+
+void check_record(const DegradeConfig& config, const std::vector<Job>& jobs) {
+  if (config.record.empty() || is_stream(config.record)) return;
+  check_apart("--record", config.record, with_trees(config, jobs));
+}
+
 void check_sheet(const DegradeConfig& config, const std::vector<Job>& jobs) {
-  check_overview("--contact-sheet", sheet_file(config.contact_sheet).path, jobs);
+  if (config.contact_sheet.empty()) return;
+  const auto file = sheet_file(config.contact_sheet).path;
+  check_overview("--contact-sheet", file, with_trees(config, jobs));
+  if (!config.record.empty() && is_same_place(config.record, file))
+    throw UsageError(
+        fmt::format("--record and --contact-sheet would both be written to {}", printable(file.string())));
   for (const auto& job : jobs) {
     if (is_stream(hr_of(config, job)))
       throw UsageError("--contact-sheet reads HR pictures again: not from standard input");
@@ -257,19 +277,19 @@ ExitStatus degrade(Program& program, DegradeConfig config) {
   check_places(config, inputs);
   Degrader degrader(program, config, output, inputs.files.size());
   if (config.batch.jobs == 0) config.batch.jobs = degrader.at_once() + 1;
-  std::vector<Job> sheet;
-  if (!config.contact_sheet.empty()) {
-    sheet = batch_jobs(inputs, output, config.batch);
-    check_sheet(config, sheet);
-  }
+  std::vector<Job> jobs;
+  if (!config.record.empty() || !config.contact_sheet.empty())
+    jobs = batch_jobs(inputs, output, config.batch);
+  check_record(config, jobs);
+  check_sheet(config, jobs);
   auto status = run_batch(
       program, inputs, output, config.batch,
       [&](const Job& job, Progress& progress) { degrader.run(job, progress); },
       [&](const Job& job) { return degrader.skip(job); });
   degrader.finish();
-  if (!sheet.empty() && !write_degrade_sheet(
-                            sheet_file(config.contact_sheet), sheet,
-                            [&](const Job& job) { return hr_of(config, job); }, program.log()))
+  const auto hr = [&](const Job& job) { return hr_of(config, job); };
+  if (!config.contact_sheet.empty() &&
+      !write_degrade_sheet(sheet_file(config.contact_sheet), jobs, hr, program.log()))
     status = ExitStatus::some_failed;
   return status;
 }

@@ -75,6 +75,7 @@ void check_set_options(const MetricsConfig& config) {
   if (is_stream(config.save_stats)) throw UsageError("--save-stats must name a file");
   if (holds_statistics(config.sides[0]))
     throw UsageError("--save-stats: statistics of pictures are kept, not of others");
+  check_no_picture(config.save_stats, "what is kept", "FILE.npz");
   needed_to_start([&] { return AtomicFile(config.save_stats).path(); });  // before hours of work
 }
 

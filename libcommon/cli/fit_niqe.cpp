@@ -103,9 +103,10 @@ ExitStatus fit_niqe_model(Program& program, const FitNiqeConfig& config) {
   auto& log = program.log();
   if (config.output.empty() || is_stream(config.output))
     throw UsageError("name the file that the model goes to by -o");
-  needed_to_start([&] { const AtomicFile writable(config.output); });
   const int threads = threads_or_all(config.threads);
   const VipsSession vips(program.info().name.c_str(), threads);
+  check_no_picture(config.output, "a model", "FILE.safetensors");
+  needed_to_start([&] { const AtomicFile writable(config.output); });
   const auto inputs = find_inputs(config.input, log);
   for (const auto& missing : inputs.missing) log.error(missing);
   const auto& files = inputs.files;

@@ -75,12 +75,19 @@ std::vector<std::string> read_list(const std::string& list, bool null_separated)
 
 }  // namespace
 
+bool is_picture(const fs::path& path) {
+  auto extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const bool readable_only = extension == ".bmp" || extension == ".gif";
+  return readable_only || Format::of_name(path).has_value() || looks_like_picture(path);
+}
+
 std::string read_named_file(const std::string& name) {
-  try {
-    return read_file(name == "-" ? fs::path("/dev/stdin") : fs::path(name));
-  } catch (const Error& error) {
-    throw UsageError(error.what());
-  }
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  auto text = needed_to_start([&] { return read_file(name == "-" ? "/dev/stdin" : name); });
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
 Inputs find_inputs(const InputOptions& options, Log& log, const fs::path& left_out) {

@@ -16,6 +16,9 @@ struct Input {
                       ///< output folder
 };
 
+/// True where the file is a picture by its name, so that a broken one is told, or by its content.
+bool is_picture(const fs::path& path);
+
 /// What the walk found.
 struct Inputs {
   std::vector<Input> files;
@@ -28,8 +31,8 @@ struct Inputs {
 /// UsageError where there is no name at all, or the list can't be read.
 Inputs find_inputs(const InputOptions& options, Log& log, const fs::path& left_out = {});
 
-/// A file's text, standard input's for "-". Throws UsageError: without the list there is nothing to start
-/// with.
+/// A file's text, standard input's for "-", without a byte order mark. Throws UsageError: without the list
+/// there is nothing to start with.
 std::string read_named_file(const std::string& name);
 
 }  // namespace sr

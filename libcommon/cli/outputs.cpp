@@ -50,8 +50,9 @@ Depth named_depth(const std::string& name) {
   return name == "16" ? Depth::u16 : Depth::f32;
 }
 
-/// Throws UsageError where --depth asks for more than a format holds.
-void check_depths(const std::vector<Job>& jobs, const OutputOptions& options) {
+/// Throws UsageError where --depth asks for more than a format holds, or libvips doesn't know its options.
+void check_formats(const std::vector<Job>& jobs, const OutputOptions& options) {
+  if (!jobs.empty()) check_save_options(jobs.front().format);  // options are the same of all
   if (options.depth == "auto") return;
   for (const auto& job : jobs) {
     const Depth wanted = named_depth(options.depth);
@@ -60,6 +61,13 @@ void check_depths(const std::vector<Job>& jobs, const OutputOptions& options) {
                                    job.format.extension().substr(1), options.depth));
     }
   }
+}
+
+/// The file's one name, be it there or not.
+fs::path place_of(const fs::path& file) {
+  boost::system::error_code error;
+  const auto place = fs::weakly_canonical(fs::absolute(file), error);
+  return error ? file : place;
 }
 
 }  // namespace
@@ -92,7 +100,7 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
     for (const auto& input : inputs.files) {
       jobs.push_back({input, "-", Format::parse(options.format.empty() ? "png" : options.format)});
     }
-    check_depths(jobs, options);
+    check_formats(jobs, options);
     return jobs;
   }
   const bool folder = names_folder(options, inputs);
@@ -108,19 +116,42 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
     jobs.push_back(folder ? job_in_folder(input, options.output, options) : job_for_file(input, options));
   }
   check_targets(jobs);
-  check_depths(jobs, options);
+  check_formats(jobs, options);
   for (const auto& job : jobs) needed_to_start([&] { make_folders(job.target.parent_path()); });
   return jobs;
 }
 
-void check_overview(const std::string& option, const fs::path& file, std::vector<Job> jobs) {
+bool is_same_place(const fs::path& a, const fs::path& b) { return place_of(a) == place_of(b); }
+
+void check_apart(const std::string& option, const fs::path& file, const std::vector<Job>& jobs) {
+  const auto place = place_of(file);
+  for (const auto& job : jobs) {
+    const auto input = shown(job.input.path, "standard input");
+    if (!is_stream(job.input.path) && place_of(job.input.path) == place)
+      throw UsageError(fmt::format("{} is an input and would be overwritten by {}", input, option));
+    if (!is_stream(job.target) && place_of(job.target) == place) {
+      throw UsageError(fmt::format("the result of {} and {} would both be written to {}", input, option,
+                                   printable(file.string())));
+    }
+  }
+}
+
+void check_overview(const std::string& option, const fs::path& file, const std::vector<Job>& jobs) {
   for (const auto& job : jobs) {
     if (is_stream(job.target)) throw UsageError(option + " shows what lies in files: not -o -");
   }
   if (is_stream(file)) throw UsageError(option + ": it needs a file with a name");
-  jobs.push_back({{"-", {}}, file, {}});
-  check_targets(jobs);
+  check_apart(option, file, jobs);
   needed_to_start([&] { return AtomicFile(file).path(); });
+}
+
+void check_no_picture(const fs::path& file, const std::string& what, const fs::path& better) {
+  if (file.extension() == better.extension()) return;  // a page may look like SVG inside
+  boost::system::error_code error;
+  const bool device = path_exists(file) && !fs::is_regular_file(file, error);  // a pipe is not read
+  if (device || !is_picture(file)) return;
+  throw UsageError(
+      fmt::format("{}: {} is no picture: name it {}", printable(file.string()), what, better.string()));
 }
 
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture) {

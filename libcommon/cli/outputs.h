@@ -25,10 +25,20 @@ std::vector<Job> plan_outputs(const Inputs& inputs, const OutputOptions& options
 /// that `plan_outputs` makes, and of what else a program writes.
 void check_targets(const std::vector<Job>& jobs);
 
+/// Throws UsageError where `file`, which `option` asked for, is what a job reads or writes.
+void check_apart(const std::string& option, const fs::path& file, const std::vector<Job>& jobs);
+
+/// True where both names lead to one file, be it there or not.
+bool is_same_place(const fs::path& a, const fs::path& b);
+
 /// What may be looked at when all is done (a sheet of pictures, a page): throws UsageError where `file` can't
 /// be written, or is what a job reads or writes, or a result goes to standard output, from where it can't be
 /// read again. `option` asked for it.
-void check_overview(const std::string& option, const fs::path& file, std::vector<Job> jobs);
+void check_overview(const std::string& option, const fs::path& file, const std::vector<Job>& jobs);
+
+/// Throws UsageError where `file` has a picture's name or is one, which what is no picture ("a page") must
+/// not replace. It should be called `better`: "FILE.html".
+void check_no_picture(const fs::path& file, const std::string& what, const fs::path& better);
 
 /// How the picture is to be written: what the options ask for, else as it came, within what the format holds.
 EncodeOptions encode_options(const Job& job, const OutputOptions& options, const Picture& picture);

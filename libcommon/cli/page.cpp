@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <vips/vips8>
 
+#include "cli/outputs.h"
 #include "cli/share.h"
 #include "core/error.h"
 #include "core/signals.h"
@@ -60,6 +61,7 @@ std::string data_uri(const VImage& image, const char* suffix, const char* type) 
 
 fs::path checked(const fs::path& file) {
   if (file.empty() || is_stream(file)) throw UsageError("a page needs a file with a name");
+  check_no_picture(file, "a page", "FILE.html");
   // on standard error now rather than after the measuring
   const bool device = path_exists(file) && !fs::is_regular_file(file);
   if (device && ::access(file.c_str(), W_OK) != 0) {

@@ -69,6 +69,10 @@ bool write_page(const std::string& file, const std::vector<Job>& jobs, const std
 }  // namespace
 
 void check_preview(const std::string& file, const std::vector<Job>& jobs) {
+  if (!is_page(file) && !Format::of_name(split_options(file).name)) {
+    throw UsageError(
+        fmt::format("--preview {}: neither a page's name (FILE.html) nor a picture's", printable(file)));
+  }
   check_overview("--preview", is_page(file) ? fs::path(file) : sheet_file(file).path, jobs);
   for (const auto& job : jobs) {
     if (is_stream(job.input.path))

@@ -107,7 +107,9 @@ SheetFile sheet_file(const std::string& name) {
   const auto [path, options] = split_options(name);
   const auto format = Format::of_name(path);
   if (!format) throw UsageError(fmt::format("{}: no extension of a picture", printable(name)));
-  return {path, Format::parse(format->extension() + options)};
+  SheetFile sheet{path, Format::parse(format->extension() + options)};
+  check_save_options(sheet.format);
+  return sheet;
 }
 
 void write_contact_sheet(const SheetFile& file, const std::vector<SheetCell>& cells, int columns) {

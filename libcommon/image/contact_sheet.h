@@ -27,7 +27,7 @@ struct SheetFile {
   Format format;
 };
 
-/// Throws UsageError where the name has no extension of a picture.
+/// Throws UsageError where the name has no extension of a picture, or save options that libvips doesn't know.
 SheetFile sheet_file(const std::string& name);
 
 /// Writes such a sheet, whole or not at all. Throws Error that names the file.

@@ -202,6 +202,22 @@ Depth Format::deepest() const { return find_format(extension_)->deepest; }
 bool Format::holds_alpha() const { return find_format(extension_)->alpha; }
 int Format::max_side() const { return find_format(extension_)->max_side; }
 
+void check_save_options(const Format& format) {
+  if (format.options().empty()) return;
+  constexpr int kSide = 64;  // not every encoder takes a smaller one
+  try {
+    const auto black = vips::VImage::black(kSide, kSide, vips::VImage::option()->set("bands", 3));
+    void* bytes = nullptr;
+    size_t length = 0;
+    black.copy(vips::VImage::option()->set("interpretation", VIPS_INTERPRETATION_sRGB))
+        .write_to_buffer((format.extension() + format.options()).c_str(), &bytes, &length);
+    g_free(bytes);
+  } catch (const vips::VError& error) {
+    throw UsageError(
+        fmt::format("{}{}: {}", format.extension().substr(1), format.options(), vips_reason(error)));
+  }
+}
+
 NameWithOptions split_options(std::string_view text) {
   const size_t open = text.rfind('[');
   if (open == std::string_view::npos || text.back() != ']') return {std::string(text), ""};

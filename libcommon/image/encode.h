@@ -37,6 +37,9 @@ class Format {
   std::string options_;
 };
 
+/// Throws UsageError where libvips doesn't know one of the save options, or its value.
+void check_save_options(const Format& format);
+
 /// "photo.jpg[Q=92]" -> "photo.jpg" and "[Q=92]".
 struct NameWithOptions {
   std::string name;

@@ -260,6 +260,7 @@ class FitNiqe(Case):
             self.assertIn(text, result.stderr)
             self.assertEqual(list(self.dir.glob("*model*")), [])
         self.fail_with(2, "-o", "sr-iqa", "fit-niqe", small)
+        self.fail_with(2, "a model is no picture", "sr-iqa", "fit-niqe", "-o", small, SAMPLES / "chelsea.png")
         nowhere = ["-o", self.dir / "nowhere/model.safetensors"]
         self.fail_with(2, "nowhere/model.safetensors", "sr-iqa", "fit-niqe", *nowhere, SAMPLES / "chelsea.png")
         self.fail_with(2, "--shard", "sr-iqa", "fit-niqe", "--shard", "1/2", "-o", self.dir / "model", small)

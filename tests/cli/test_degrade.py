@@ -89,6 +89,9 @@ class Degrade(Case):
         for sheet, text in [("sheet", "no extension"), ("-", "no extension"), (out, "both be written"),
                             (picture, "would be overwritten"), (self.dir / "no/sheet.png", "No such file")]:
             self.fail_with(2, text, "sr-degrade", picture, "-o", out, "--contact-sheet", sheet)
+        for record, sheet, text in [("s.png", "./s.png", "--record and --contact-sheet would both"),
+                                    ("./lr.png", "s.png", "and --record would both be written")]:
+            self.fail_with(2, text, "sr-degrade", picture, "-o", out, "--record", record, "--contact-sheet", sheet, cwd=self.dir)
         self.fail_with(2, "-o -", "sr-degrade", picture, "-o", "-", "--contact-sheet", self.dir / "s.png")
         self.fail_with(2, "standard input", "sr-degrade", "-", "-o", out, "--contact-sheet", self.dir / "s.png")
         self.assertEqual(sorted(tree(self.dir)), ["hr/a.png"])

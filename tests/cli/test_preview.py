@@ -65,7 +65,9 @@ class Preview(Case):
 
     def test_what_a_preview_cannot_be(self):
         picture, out = self.crop("in/a.png"), self.dir / "out.png"
-        for preview, text in [("look", "no extension"), ("-", "no extension"), (out, "both be written"),
+        for preview, text in [("look", "neither"), ("-", "neither"), ("look.htm", "FILE.html"), ("look.HTML", "FILE.html"),
+                              (f"{self.dir}/s.png[bogus=1]", "no property named"),
+                              (out, f"the result of {picture} and --preview would both be written to {out}"),
                               (picture, "would be overwritten"), (self.dir / "no/look.html", "No such file")]:
             self.fail_with(2, text, "sr-upscale", picture, "-o", out, "--preview", preview)
         look = self.dir / "look.html"

@@ -47,7 +47,8 @@ class ReportFile(Made):
     def test_what_cannot_be_written_is_told_before_anything_is_measured(self):
         self.pairs()
         (self.dir / "folder").mkdir()
-        for target, text in [("-", "a page needs a file"), ("folder", "Is a directory"), ("no/such/out.html", "No such file")]:
+        for target, text in [("-", "a page needs a file"), ("folder", "Is a directory"), ("no/such/out.html", "No such file"),
+                             ("a/page.png", "a page is no picture: name it FILE.html"), ("a/page.bmp", "no picture")]:
             result = self.fail_with(2, text, "sr-metrics", "-r", "--report", target, "a", "b", cwd=self.dir)
             self.assertEqual(result.stdout, b"", target)
         self.assertEqual(sorted(os.listdir(self.dir)), ["a", "b", "folder"])

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "core/files.h"
+
 namespace sr {
 namespace {
 
@@ -35,8 +37,8 @@ void Log::write(std::string_view kind, std::string_view message, Verbosity least
   const std::lock_guard lock(mutex_);
   const auto colour = colour_of(kind);
   erase_status();
-  const auto line =
-      fmt::format("{}: {}{}{}{}\n", program_, colour, kind, colour.empty() ? "" : "\033[0m", message);
+  const auto line = fmt::format("{}: {}{}{}{}\n", program_, colour, kind, colour.empty() ? "" : "\033[0m",
+                                printable(message));
   std::fwrite(line.data(), 1, line.size(), stderr);  // a message that cannot be shown is no failure
   draw_status();
 }

@@ -10,7 +10,8 @@ namespace sr {
 
 enum class Verbosity { quiet, normal, verbose };
 
-/// Writes `program: message` lines to standard error. Safe from several threads.
+/// Writes `program: message` lines to standard error: one for each, whatever a message holds (see printable).
+/// Safe from several threads.
 class Log {
  public:
   explicit Log(std::string program) : program_(std::move(program)) {}

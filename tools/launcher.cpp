@@ -71,9 +71,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, SR_PROGRAM ": error: /proc/self/exe can't be read: %s\n", std::strerror(errno));
     return kNothingCouldStart;
   }
-  const auto installed = folder + SR_BIN_TO_PROGRAMS "/" SR_PROGRAM;
-  ::execv(installed.c_str(), argv);
-  ::execv((folder + "libexec/" SR_PROGRAM).c_str(), argv);  // of a build
-  std::fprintf(stderr, SR_PROGRAM ": error: %s: %s\n", installed.c_str(), std::strerror(errno));
+  auto tried = folder + SR_BIN_TO_PROGRAMS "/" SR_PROGRAM;
+  ::execv(tried.c_str(), argv);
+  if (errno == ENOENT) {
+    const auto built = folder + "libexec/" SR_PROGRAM;
+    ::execv(built.c_str(), argv);
+    if (errno != ENOENT) tried = built;
+  }
+  std::fprintf(stderr, SR_PROGRAM ": error: %s: %s\n", tried.c_str(), std::strerror(errno));
   return kNothingCouldStart;
 }

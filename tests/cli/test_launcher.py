@@ -47,6 +47,9 @@ class Launcher(Case):
         result = run(lonely, "photo.jpg")
         self.assertEqual(result.returncode, 2)
         self.assertRegex(result.stderr.decode(), r"^sr-tag: error: .*/sr-tools/sr-tag: No such file or directory\n$")
+        (self.dir / "libexec/sr-tag").mkdir(parents=True)
+        self.assertEqual(run(lonely, "photo.jpg").stderr.decode(),
+                         f"sr-tag: error: {lonely.resolve().parent}/libexec/sr-tag: Permission denied\n")
 
     def test_everything_else_goes_to_the_program(self):
         for arguments in [["--version", "-v"], ["--help", "--no-such-option"], ["--print-completion=fish"],

@@ -1,5 +1,6 @@
 #include "cli/score_table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,6 +15,14 @@ std::vector<std::string> column_names(const ScoreTableLayout& layout) {
   auto names = layout.labels;
   for (const auto& column : layout.columns) names.push_back(column.name);
   return names;
+}
+
+/// An object has one value under a name: a fact that is called like a column gives way.
+void tell_facts_apart(ScoreTableLayout& layout) {
+  const auto columns = column_names(layout);
+  for (auto& [fact, text] : layout.facts) {
+    while (std::find(columns.begin(), columns.end(), fact) != columns.end()) fact += "_fact";
+  }
 }
 
 /// What would end a cell or mean something else in Markdown.
@@ -118,6 +127,7 @@ TableFormat table_format(std::string_view name) {
 
 ScoreTable::ScoreTable(std::FILE* out, std::string name, ScoreTableLayout layout)
     : out_(out), name_(std::move(name)), layout_(std::move(layout)) {
+  if (layout_.format == TableFormat::json) tell_facts_apart(layout_);
   if (layout_.format == TableFormat::tsv || layout_.format == TableFormat::json) {
     const auto format = layout_.format == TableFormat::json ? RecordFormat::json : RecordFormat::tsv;
     records_.emplace(out_, name_, RecordLayout{column_names(layout_), layout_.facts, format, layout_.header});

@@ -31,7 +31,8 @@ struct ScoreColumn {
 struct ScoreTableLayout {
   std::vector<std::string> labels;  ///< "file"
   std::vector<ScoreColumn> columns;
-  /// What holds for all rows: comment lines, or fields of every JSON object.
+  /// What holds for all rows: comment lines, or fields of every JSON object ("NAME_fact" where a column has
+  /// the name).
   std::vector<std::pair<std::string, std::string>> facts;
   TableFormat format = TableFormat::tsv;
   bool header =

@@ -91,8 +91,6 @@ std::vector<TextLine> lines_of(const std::string& text) {
   std::size_t number = 0;
   for (auto line : split(text, '\n')) {
     number++;
-    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-    if (number == 1 && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     if (line.ends_with('\r')) line.pop_back();
     if (!trimmed(line).empty()) lines.push_back({number, std::move(line)});
   }

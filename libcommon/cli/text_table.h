@@ -15,7 +15,7 @@ struct TextLine {
   std::string text;
 };
 
-/// All that are not blank; a byte order mark is passed over.
+/// All that are not blank.
 std::vector<TextLine> lines_of(const std::string& text);
 
 /// What parts the fields of a table that begins with these lines: a tab, ';' (where that leaves a number in

@@ -8,6 +8,7 @@
 
 #include "cli/inputs.h"
 #include "cli/score_table.h"
+#include "cli/text_table.h"
 
 namespace sr {
 namespace {
@@ -52,17 +53,18 @@ std::vector<size_t> find_columns(const std::vector<std::string>& header, const s
 
 void read_votes(const std::string& path, Votes& votes) {
   const auto file = shown(path, "standard input");
-  const auto lines = split(read_named_file(path), '\n');
+  const auto lines = lines_of(read_named_file(path));
   if (lines.empty()) throw UsageError(file + ": the file is empty");
-  const auto header = tsv_fields(lines[0]);
+  const auto header = tsv_fields(lines[0].text);
   const auto columns = find_columns(header, file);
   for (size_t i = 1; i < lines.size(); i++) {
-    const auto fields = tsv_fields(lines[i]);
-    if (fields.size() != header.size()) throw UsageError(fmt::format("{}:{}: no vote", file, i + 1));
+    const auto fields = tsv_fields(lines[i].text);
+    const auto number = lines[i].number;
+    if (fields.size() != header.size()) throw UsageError(fmt::format("{}:{}: no vote", file, number));
     const auto field = [&](size_t column) { return fields[columns[column]]; };
     const auto methods = split(field(2), ',');
     if (std::find(methods.begin(), methods.end(), field(1)) == methods.end())
-      throw UsageError(fmt::format("{}:{}: '{}' was not shown", file, i + 1, printable(field(1))));
+      throw UsageError(fmt::format("{}:{}: '{}' was not shown", file, number, printable(field(1))));
     votes.methods.insert(methods.begin(), methods.end());
     const bool known = !field(3).empty() || !field(4).empty();
     votes.choices[{field(3), field(4), known ? "" : path, field(0)}] = field(1);
@@ -102,13 +104,14 @@ ExitStatus count_votes(Program&, const VotesConfig& config) {
   const auto readers = different(votes, [](const Ballot& b) { return std::tie(b.reader, b.number, b.file); });
   const auto pictures = different(votes, [](const Ballot& b) { return std::tie(b.picture); });
   const auto format = config.table.json ? TableFormat::json : table_format(config.table.format);
-  ScoreTable table(
-      stdout, "standard output",
-      {{"method"},
-       {{"votes", std::nullopt, 0}, {"share", std::nullopt, 1}},
-       {{"share", "percent"}, {"readers", std::to_string(readers)}, {"pictures", std::to_string(pictures)}},
-       format,
-       !config.table.no_header});
+  ScoreTable table(stdout, "standard output",
+                   {{"method"},
+                    {{"votes", std::nullopt, 0}, {"share", std::nullopt, 1}},
+                    {{"share_in", "percent"},
+                     {"readers", std::to_string(readers)},
+                     {"pictures", std::to_string(pictures)}},
+                    format,
+                    !config.table.no_header});
   const double all = std::max<double>(1, double(votes.choices.size()));
   for (const auto& [method, count] : counted(votes))
     table.row(std::vector{method}, std::vector<Score>{double(count), 100 * double(count) / all});

@@ -25,6 +25,17 @@ class Batches(Case):
         self.succeed("sr-upscale", "-r", self.dir / "in", "-o", self.dir / "out", "--format", "jpg", "-q")
         self.assertIn("sub/c.jpg", self.names())
 
+    def test_results_go_to_where_one_is(self):
+        self.crop("in/a.png")
+        self.crop("in/b.png")
+        (self.dir / "below").mkdir()
+        for place, given, target in [(".", "in/a.png", "./big.png"), (".", "in", "."), (".", "in", "./"),
+                                     ("below", "../in", "..")]:
+            for program, *options in [("sr-upscale", "-m", "bicubic"), ("sr-degrade",)]:
+                self.succeed(program, *options, given, "-o", target, cwd=self.dir / place)
+        self.assertEqual(self.names("."), ["a.png", "b.png", "big.png", "in/a.png", "in/b.png"])
+        self.fail_with(2, "big.png: Not a folder", "sr-upscale", "in/a.png", "-o", "big.png/", cwd=self.dir)
+
     def test_lists_and_shards(self):
         paths = [self.crop(f"{i}.png") for i in range(5)]
         listed = "\0".join(map(str, paths)).encode()

@@ -154,7 +154,7 @@ class Results(DiffuseCase):
         self.fail_with(2, "would both be written to", *arguments)
         (self.dir / "in/a.jpg").unlink()
         (self.dir / "latents").write_text("no folder")
-        self.fail_with(2, "--save-latents: ", *arguments)
+        self.fail_with(2, "latents: Not a folder", *arguments)
 
     def test_standard_input_and_output(self):
         data = self.picture.read_bytes()

@@ -145,7 +145,7 @@ class Tag(TagCase):
         self.fail_with(2, "several pictures need a folder", *command, one, self.dir / "in")
         vips("copy", self.names[0], self.dir / "in/a.jpg")
         self.fail_with(2, "would both be written to", *command, self.dir / "out", self.dir / "in")
-        self.fail_with(2, "--embeds: ", *command, self.names[1], self.names[0])
+        self.fail_with(2, f"{self.names[1]}: Not a folder", *command, self.names[1], self.names[0])
         self.assertFalse(one.exists())
         taken = self.dir / "taken"
         (taken / "a.safetensors").mkdir(parents=True)

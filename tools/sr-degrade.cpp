@@ -52,9 +52,7 @@ void add_degradation_options(sr::Program& program, sr::DegradeConfig& config) {
          "--depth 16, as they don't round the LR image")
       ->group(group);
   auto* seed =
-      app.add_option("--seed", config.seed, "What random draws come from, beside the picture's name (0)")
-          ->type_name("N")
-          ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 53))
+      sr::add_seed_option(program, config.seed, "What random draws come from, beside the picture's name (0)")
           ->group(group);
   app.add_option("--record", config.record,
                  "Write what was drawn for each picture to FILE, a JSON object a line")

@@ -46,11 +46,11 @@ void add_sampling_options(Program& program, DiffuseConfig& config) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->group(group);
-  app.add_option("--guidance", config.guidance,
-                 "Guidance scale (5.5; --turbo: 1): how far to follow the prompt; 1: the negative prompt is "
-                 "not asked")
+  program
+      .add_number("--guidance", config.guidance, 0, 1000,
+                  "Guidance scale (5.5; --turbo: 1): how far to follow the prompt; 1: the negative prompt is "
+                  "not asked")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 1000.0))
       ->group(group);
   program
       .add_number("--conditioning-scale", config.strength, 0, 10,
@@ -69,9 +69,8 @@ void add_sampling_options(Program& program, DiffuseConfig& config) {
       ->type_name("N")
       ->check(CLI::Range(1, 10000))
       ->group(group);
-  app.add_option("--seed", config.seed,
-                 "The seed (0); a result depends on it and on the picture's name, not on its neighbours")
-      ->type_name("N")
+  add_seed_option(program, config.seed,
+                  "The seed (0); a result depends on it and on the picture's name, not on its neighbours")
       ->group(group);
 }
 

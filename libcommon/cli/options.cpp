@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/offers.h"
+#include "core/random.h"
 #include "image/encode.h"
 
 namespace sr {
@@ -18,11 +19,12 @@ void add_input_options(Program& program, InputOptions& options) {
   app.add_option("inputs", options.names, "Files, folders, or - for standard input");
   app.add_flag("-r,--recursive", options.recursive, "Descend into folders; their tree is kept in the output")
       ->group(group);
-  app.add_option("--files-from", options.files_from,
-                 "Read the names of inputs from FILE (-: standard input), one a line")
-      ->type_name("FILE")
-      ->group(group);
+  auto* list = app.add_option("--files-from", options.files_from,
+                              "Read the names of inputs from FILE (-: standard input), one a line")
+                   ->type_name("FILE")
+                   ->group(group);
   app.add_flag("-0,--null", options.null_separated, "Names in --files-from end in NUL instead of a line feed")
+      ->needs(list)
       ->group(group);
 }
 
@@ -86,14 +88,14 @@ void add_threads_option(Program& program, int& threads) {
       ->group(kComputation);
 }
 
-void add_compute_options(Program& program, ComputeOptions& options) {
+void add_compute_options(Program& program, ComputeOptions& options, const std::string& precisions) {
   program.app()
       .add_option("--device", options.device, "auto, cpu, cuda or cuda:N; auto: a GPU where there is one")
       ->type_name("DEVICE")
       ->group(kComputation);
   program.offer("--device", choice_of({"auto", "cpu", "cuda"}));
   program
-      .add_choice("--precision", options.precision, "auto|fp32|bf16|fp16",
+      .add_choice("--precision", options.precision, precisions,
                   "Number format of the network; auto: bf16 or fp16 where the hardware is fast at it")
       ->group(kComputation);
   add_threads_option(program, options.threads);
@@ -109,14 +111,15 @@ void add_model_options(Program& program, ModelOptions& options) {
       ->group(group);
   program.offer("--model", models_of("network", {"bicubic"}));
   add_weights_option(program, options.weights);
-  program
-      .add_number("--denoise", options.denoise, 0, 1,
-                  "Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin "
-                  "(realesr-general-x4v3)")
-      ->type_name("STRENGTH")
-
-      ->group(group);
+  auto* denoise =
+      program
+          .add_number("--denoise", options.denoise, 0, 1,
+                      "Strength of noise removal, 0 to 1: mixes the model with its weak-denoising twin "
+                      "(realesr-general-x4v3)")
+          ->type_name("STRENGTH")
+          ->group(group);
   app.add_option("--denoise-model", options.denoise_model, "The twin that --denoise mixes with")
+      ->needs(denoise)
       ->type_name("NAME|FILE")
       ->group(group);
   program.offer("--denoise-model", models_of("network"));
@@ -139,6 +142,13 @@ void add_table_options(Program& program, TableOptions& options) {
   app.add_flag("--json", options.json, "Short for --format json")->group(group);
   app.add_flag("--no-header", options.no_header, "No line of column names; of md and latex the rows alone")
       ->group(group);
+}
+
+CLI::Option* add_seed_option(Program& program, std::int64_t& seed, const std::string& description) {
+  return program.app()
+      .add_option("--seed", seed, description)
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{0}, kMostSeed));
 }
 
 void add_max_pixels_option(Program& program, std::int64_t& max_pixels) {

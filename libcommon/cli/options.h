@@ -61,12 +61,16 @@ void add_batch_options(Program& program, BatchOptions& options);
 /// --shard alone, for programs that do one file at a time.
 void add_shard_option(Program& program, std::string& shard);
 void add_model_options(Program& program, ModelOptions& options);
-void add_compute_options(Program& program, ComputeOptions& options);
+/// `precisions` are those that the program computes in.
+void add_compute_options(Program& program, ComputeOptions& options,
+                         const std::string& precisions = "auto|fp32|bf16|fp16");
 /// --weights alone.
 void add_weights_option(Program& program, std::string& folder);
 void add_table_options(Program& program, TableOptions& options);
 /// --threads alone, for programs without a network.
 void add_threads_option(Program& program, int& threads);
+/// --seed alone, from 0 to kMostSeed.
+CLI::Option* add_seed_option(Program& program, std::int64_t& seed, const std::string& description);
 void add_max_pixels_option(Program& program, std::int64_t& max_pixels);
 
 }  // namespace sr

@@ -33,6 +33,18 @@ std::vector<std::string> arguments(int argc, char** argv) {
   return reversed;
 }
 
+/// CLI11's own Range lets NaN through.
+CLI::Validator number_between(double low, double high) {
+  const auto check = [low, high](std::string& given) -> std::string {
+    double number = 0;
+    const bool read = CLI::detail::lexical_cast(given, number);
+    return read && number >= low && number <= high
+               ? ""
+               : fmt::format("'{}' is not between {} and {}", given, low, high);
+  };
+  return {check, ""};
+}
+
 std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
 }  // namespace
@@ -96,15 +108,12 @@ void Program::offer(const std::string& option, Offer offer) {
 
 CLI::Option* Program::add_number(const std::string& name, double& value, double low, double high,
                                  const std::string& description) {
-  // CLI11's own Range lets NaN through
-  const auto check = [low, high](std::string& given) -> std::string {
-    double number = 0;
-    const bool read = CLI::detail::lexical_cast(given, number);
-    return read && number >= low && number <= high
-               ? ""
-               : fmt::format("'{}' is not between {} and {}", given, low, high);
-  };
-  return app_->add_option(name, value, description)->check(CLI::Validator(check, ""));
+  return app_->add_option(name, value, description)->check(number_between(low, high));
+}
+
+CLI::Option* Program::add_number(const std::string& name, std::optional<double>& value, double low,
+                                 double high, const std::string& description) {
+  return app_->add_option(name, value, description)->check(number_between(low, high));
 }
 
 ProgressMode Program::progress() const {
@@ -149,13 +158,45 @@ ExitStatus Program::guarded(const std::function<ExitStatus()>& work) {
   }
 }
 
+/// A script's unset variable would pass for an option that was not given. Texts may be empty.
+void Program::refuse_empty_values() {
+  const auto check = [](std::string& given) { return given.empty() ? "its value is empty" : ""; };
+  for (auto* option : app_->get_options()) {
+    const bool is_text = option->get_type_name() == "TEXT" || option->get_type_size() > 1;
+    if (!is_text && option->get_type_size_max() > 0) option->check(CLI::Validator(check, ""));
+  }
+}
+
+/// A command's name among what is no option nor a value of one, and no file: it doesn't come first, as it
+/// must. Empty where there is none.
+std::string Program::late_command() const {
+  auto words = app_->remaining();
+  for (const auto* option : app_->get_options()) {
+    if (!option->get_positional()) continue;
+    const auto given = option->results();
+    words.insert(words.end(), given.begin(), given.end());
+  }
+  for (const auto& command : info_.subcommands) {
+    const auto found = std::find(words.begin(), words.end(), command.name());
+    if (found != words.end() && !path_exists(*found)) return *found;
+  }
+  return {};
+}
+
 int Program::run(int argc, char** argv, const std::function<ExitStatus()>& work) {
   reserve_standard_streams();
   catch_signals();
+  refuse_empty_values();
+  std::string problem;
   try {
     app_->parse(arguments(argc, argv));
   } catch (const CLI::ParseError& error) {
-    log_.error(usage_message(error, info_.name));
+    problem = usage_message(error, info_.name);
+  }
+  if (const auto command = late_command(); !command.empty())
+    problem = fmt::format("{0}: the command must come first: {1} {0} ...", command, info_.name);
+  if (!problem.empty()) {
+    log_.error(problem);
     return static_cast<int>(ExitStatus::usage);
   }
   return static_cast<int>(guarded(work));

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,9 +79,13 @@ class Program {
   /// An option whose value is a number in [low, high].
   CLI::Option* add_number(const std::string& name, double& value, double low, double high,
                           const std::string& description);
+  CLI::Option* add_number(const std::string& name, std::optional<double>& value, double low, double high,
+                          const std::string& description);
 
  private:
   void add_common_options();
+  void refuse_empty_values();
+  std::string late_command() const;
   bool answer() const;
   std::string version_text() const;
   ExitStatus guarded(const std::function<ExitStatus()>& work);

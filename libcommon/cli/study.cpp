@@ -9,6 +9,7 @@
 #include <set>
 
 #include "cli/batch.h"
+#include "cli/options.h"
 #include "cli/page.h"
 #include "cli/pairs.h"
 #include "core/pipeline.h"
@@ -77,8 +78,12 @@ void check(const StudyConfig& config) {
     if (!is_folder(folder)) throw UsageError(fmt::format("{}: Not a folder", printable(folder)));
   }
   const auto names = method_names(config.methods);
-  if (std::set<std::string>(names.begin(), names.end()).size() != names.size())
-    throw UsageError("the same folder is given twice");
+  for (size_t i = 1; i < names.size(); i++) {
+    for (size_t j = 0; j < i; j++) {
+      if (names[i] == names[j] || fs::equivalent(config.methods[i], config.methods[j]))
+        throw UsageError(fmt::format("{}: the same folder is given twice", printable(config.methods[i])));
+    }
+  }
 }
 
 /// What all folders have, in the order of the names; the others are told.
@@ -157,18 +162,17 @@ std::unique_ptr<Program> study_program(StudyConfig& config) {
                  "The page's title, which says what to choose by (" + config.title + ")")
       ->type_name("TEXT")
       ->group(output);
-  app.add_option("--seed", config.seed,
-                 "What the methods' order is drawn from, beside the picture's name (0)")
-      ->type_name("N")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 53))
+  add_seed_option(*program, config.seed,
+                  "What the methods' order is drawn from, beside the picture's name (0)")
       ->group(output);
+  add_threads_option(*program, config.threads);
   return program;
 }
 
 ExitStatus make_study(Program& program, const StudyConfig& config) {
   check(config);
   auto& log = program.log();
-  const int threads = threads_or_all(0);
+  const int threads = threads_or_all(config.threads);
   const VipsSession vips(program.info().name.c_str(), threads);
   Page page(config.output, "study.html");
   bool complete = true;

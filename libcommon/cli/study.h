@@ -17,6 +17,7 @@ struct StudyConfig {
   std::string title = "Which one looks best?";
   std::int64_t seed = 0;
   bool recursive = false;
+  int threads = 0;
   std::int64_t max_pixels = kMaxPixels;
 };
 

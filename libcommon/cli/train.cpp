@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/computing.h"
 #include "cli/offers.h"
+#include "cli/outputs.h"
 #include "cli/share.h"
 #include "cli/train_seesr.h"
 #include "cli/weights_source.h"
@@ -34,8 +36,9 @@ std::string toml_texts(const std::vector<std::string>& texts) {
   return fmt::format("[{}]", fmt::join(quoted, ", "));
 }
 
-TomlValue change(const std::string& key, const std::string& value) {
-  return TomlValue::parse(fmt::format("{} = {}", key, value), "--set");
+/// A setting as `option` gives it.
+TomlValue change(const std::string& option, const std::string& key, const std::string& value) {
+  return TomlValue::of_option(fmt::format("{} = {}", key, value), option);
 }
 
 /// "loss.gan.weight=0.1"; what is no TOML value is a text.
@@ -43,11 +46,11 @@ TomlValue parse_change(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
     throw UsageError(fmt::format("--set: '{}' is not KEY=VALUE", text));
-  const auto key = text.substr(0, equals), value = text.substr(equals + 1);
+  const auto key = text.substr(0, equals), value = text.substr(equals + 1), option = "--set " + key;
   try {
-    return change(key, value);
+    return change(option, key, value);
   } catch (const UsageError&) {
-    return change(key, toml_text(value));
+    return change(option, key, toml_text(value));
   }
 }
 
@@ -68,18 +71,21 @@ TomlValue resolved(const TrainOptions& options) {
   auto settings =
       options.settings.empty() ? TomlValue::read(kept) : presets.read(presets.find(options.settings));
   const auto overlay = [&](const TomlValue& value) { settings = settings.overlaid(value, kLevels); };
-  if (!options.hr.empty()) overlay(change("data.hr", toml_texts(options.hr)));
-  if (!options.lr.empty()) overlay(change("data.lr", toml_texts(options.lr)));
-  if (!options.tags.empty()) overlay(change("data.tags", toml_texts(options.tags)));
-  if (!options.sd.empty()) overlay(change("seesr.sd", toml_text(options.sd)));
-  if (!options.dape.empty()) overlay(change("seesr.dape", toml_text(options.dape)));
-  if (!options.cache.empty()) overlay(change("seesr.cache", toml_text(options.cache)));
-  if (!options.validation.empty()) overlay(change("validation.hr", toml_texts(options.validation)));
-  if (!options.start.empty()) overlay(change(start_setting(options.kind), toml_text(options.start)));
-  if (options.iterations) overlay(change("iterations", std::to_string(*options.iterations)));
-  if (options.batch) overlay(change("data.batch", std::to_string(*options.batch)));
-  if (options.crop) overlay(change("data.crop", std::to_string(*options.crop)));
-  if (options.seed) overlay(change("seed", std::to_string(*options.seed)));
+  const auto set = [&](const char* option, const std::string& key, const std::string& value) {
+    overlay(change(option, key, value));
+  };
+  if (!options.hr.empty()) set("--data", "data.hr", toml_texts(options.hr));
+  if (!options.lr.empty()) set("--lr", "data.lr", toml_texts(options.lr));
+  if (!options.tags.empty()) set("--tags", "data.tags", toml_texts(options.tags));
+  if (!options.sd.empty()) set("--sd", "seesr.sd", toml_text(options.sd));
+  if (!options.dape.empty()) set("--dape", "seesr.dape", toml_text(options.dape));
+  if (!options.cache.empty()) set("--cache", "seesr.cache", toml_text(options.cache));
+  if (!options.validation.empty()) set("--validate", "validation.hr", toml_texts(options.validation));
+  if (!options.start.empty()) set("--start", start_setting(options.kind), toml_text(options.start));
+  if (options.iterations) set("--iterations", "iterations", std::to_string(*options.iterations));
+  if (options.batch) set("--batch", "data.batch", std::to_string(*options.batch));
+  if (options.crop) set("--crop", "data.crop", std::to_string(*options.crop));
+  if (options.seed) set("--seed", "seed", std::to_string(*options.seed));
   for (const auto& text : options.changes) overlay(parse_change(text));
   return settings;
 }
@@ -133,11 +139,7 @@ Config checked(Config config) {
 
 Arithmetic arithmetic_of(const ComputeOptions& options) {
   const auto device = parse_device(options.device);
-  const std::map<std::string, Precision> precisions = {
-      {"auto", Precision::automatic}, {"fp32", Precision::fp32}, {"bf16", Precision::bf16}};
-  const auto known = precisions.find(options.precision);
-  if (known == precisions.end()) throw UsageError("--precision: training knows auto, fp32 and bf16");
-  const auto type = choose_type(known->second, device);
+  const auto type = choose_type(engine_options(options).precision, device);
   // gradients would vanish in float16: losses aren't scaled here
   return {device, type == at::kHalf ? at::kFloat : type};
 }
@@ -170,6 +172,7 @@ void check_places(const TrainOptions& options) {
     if (trains_seesr(options.kind)) return make_folders(options.result);
     for (const auto& file : {options.result, options.sfd_result}) {
       if (file.empty()) continue;
+      check_no_picture(file, "a model", "FILE.safetensors");
       const AtomicFile also(file);
     }
   });
@@ -196,7 +199,6 @@ struct Session {
     run.folder = options.run;
     run.resume = options.resume;
     run.progress = program.progress();
-    if (writes()) check_places(options);
   }
   bool writes() const { return run.group == nullptr || run.group->rank() == 0; }
 
@@ -238,6 +240,12 @@ void validate_with(std::shared_ptr<const Validation> validation, const Validatio
                      const fs::path& samples) { return validation->run(enhanced, samples); };
 }
 
+void run(Trainable& trainer, const RunConfig& config, const TrainOptions& options, const TomlValue& settings,
+         const Session& session) {
+  if (session.writes()) check_places(options);
+  run_training(trainer, config, settings.document(), session.run, session.log);
+}
+
 void train_generator(Program& program, const TrainOptions& options, const TomlValue& settings) {
   const auto config = checked_config(options, settings);
   Session session(program, options, config.data);
@@ -248,7 +256,7 @@ void train_generator(Program& program, const TrainOptions& options, const TomlVa
   validate_with(
       validation_of(config, weights, session), config.validation,
       [&](const Tensor& lr, const std::string& /*name*/) { return trainer.enhanced(lr); }, session.run);
-  run_training(trainer, config, settings.document(), session.run, session.log);
+  run(trainer, config, options, settings, session);
   if (session.writes()) write_results(options, trainer);
 }
 
@@ -258,7 +266,7 @@ void train_dape(Program& program, const TrainOptions& options, const TomlValue& 
   std::optional<WeightsSource> source(options.weights);
   DapeTrainer trainer(config, session.arithmetic, weights_of(*source), session.run.group);
   source.reset();  // RAM's file holds five times what is kept of it
-  run_training(trainer, config, settings.document(), session.run, session.log);
+  run(trainer, config, options, settings, session);
   if (session.writes() && !options.result.empty()) write_result(options.result, trainer.result(), at::kFloat);
 }
 
@@ -292,7 +300,7 @@ void train_seesr(Program& program, const TrainOptions& options, const TomlValue&
   validate_with(
       std::move(validation), config.validation,
       [&](const Tensor& lr, const std::string& name) { return trainer.enhanced(lr, name); }, session.run);
-  run_training(trainer, config, settings.document(), session.run, session.log);
+  run(trainer, config, options, settings, session);
   if (session.writes() && !options.result.empty()) write_seesr(options.result, config, trainer.result());
 }
 
@@ -429,7 +437,7 @@ std::unique_ptr<Program> train_program(const std::string& kind, TrainOptions& op
   add_output_options(*program, options);
   if (trains_seesr(kind)) add_seesr_options(*program, options);
   add_weights_option(*program, options.weights);
-  add_compute_options(*program, options.compute);
+  add_compute_options(*program, options.compute, "auto|fp32|bf16");
   return program;
 }
 

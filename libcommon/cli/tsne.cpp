@@ -141,7 +141,7 @@ std::unique_ptr<Program> tsne_program(TsneConfig& config) {
       ->add_choice("--init", config.init, "pca|random",
                    "Begin at the principal components, or by chance (pca)")
       ->group(group);
-  app.add_option("--seed", config.seed, "What --init random is drawn from (0)")->type_name("N")->group(group);
+  add_seed_option(*program, config.seed, "What --init random is drawn from (0)")->group(group);
   app.add_flag("--json", config.json, "A JSON object a line")->group("Output");
   app.add_flag("--no-header", config.no_header, "No lines above the rows")->group("Output");
   add_threads_option(*program, config.threads);
@@ -153,7 +153,9 @@ ExitStatus print_tsne(Program& program, const TsneConfig& config) {
   const auto rows = read_rows(config.files);
   check_perplexity(config.perplexity, rows.names.size());
   const auto start = config.init == "pca" ? TsneOptions::Start::pca : TsneOptions::Start::random;
-  auto tsne = needed_to_start([&] { return Tsne(matrix_of(rows), {config.perplexity, start, config.seed}); });
+  auto tsne = needed_to_start([&] {
+    return Tsne(matrix_of(rows), {config.perplexity, start, static_cast<std::uint64_t>(config.seed)});
+  });
   Progress progress(program.log(), program.progress(), static_cast<size_t>(config.iterations));
   for (std::int64_t i = 0; i < config.iterations; ++i) {
     check_interrupted();

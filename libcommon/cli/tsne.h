@@ -14,7 +14,7 @@ struct TsneConfig {
   std::vector<std::string> files;  ///< rows of sr-iqa features; none: standard input
   double perplexity = 30;
   std::int64_t iterations = 1000;
-  std::uint64_t seed = 0;
+  std::int64_t seed = 0;
   std::string init = "pca";
   bool json = false, no_header = false;
   int threads = 0;

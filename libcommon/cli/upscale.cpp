@@ -14,6 +14,8 @@
 namespace sr {
 namespace {
 
+constexpr auto* kBicubic = "bicubic";  // in place of a model's name
+
 int parse_tile(const std::string& text) {
   constexpr long kLargest = 1'000'000;
   if (text == "auto") return -1;
@@ -93,6 +95,8 @@ ExitStatus upscale_by_network(Program& program, const UpscaleConfig& config, con
 ExitStatus upscale(Program& program, const UpscaleConfig& config) {
   parse_tile(config.tile);
   check_output_options(config.output);
+  if (config.summary && config.model.model == kBicubic)
+    throw UsageError("--summary: -m bicubic has no network");
   if (config.summary) return summarise(load_model(config.model));
   auto options = engine_options(config.compute);
   options.tta = config.tta;
@@ -104,8 +108,8 @@ ExitStatus upscale(Program& program, const UpscaleConfig& config) {
     check_preview(config.preview, previewed);
   }
   const auto& model = config.model.model;
-  const auto status = model == "bicubic" ? upscale_bicubic(program, config, inputs, options.threads)
-                                         : upscale_by_network(program, config, inputs, options);
+  const auto status = model == kBicubic ? upscale_bicubic(program, config, inputs, options.threads)
+                                        : upscale_by_network(program, config, inputs, options);
   const auto name = fs::path(model).stem().string();
   const bool shown = previewed.empty() || write_preview(config.preview, previewed, name, program.log());
   return shown ? status : ExitStatus::some_failed;

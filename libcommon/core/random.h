@@ -12,6 +12,9 @@
 
 namespace sr {
 
+/// Of the seeds that people give: in JSON and TOML larger numbers are not exact.
+constexpr std::int64_t kMostSeed = std::int64_t{1} << 53;
+
 /// The random numbers for one purpose ("noise", "crop") on one item ("photos/a.png"). Cheap to make and copy.
 class RandomStream {
  public:

@@ -14,7 +14,8 @@ namespace sr {
 /// Turns toml++'s tree into ours.
 class TomlReader {
  public:
-  explicit TomlReader(std::string name) : file_(std::move(name)) {}
+  explicit TomlReader(std::string name, bool has_lines = true)
+      : file_(std::move(name)), has_lines_(has_lines) {}
 
   TomlValue read(const std::string& text) const {
     try {
@@ -26,7 +27,7 @@ class TomlReader {
 
  private:
   std::string place(const toml::source_region& source) const {
-    return fmt::format("{}:{}", file_, source.begin.line);
+    return has_lines_ ? fmt::format("{}:{}", file_, source.begin.line) : file_;
   }
 
   TomlValue converted(const toml::node& node, int depth = 0) const {
@@ -56,7 +57,17 @@ class TomlReader {
   }
 
   std::string file_;
+  bool has_lines_;
 };
+
+namespace {
+
+void check_size(const std::string& text, const std::string& name) {
+  constexpr size_t kLargest = 65536;  // dotted keys nest as deep as they are long, and are freed recursively
+  if (text.size() > kLargest) throw UsageError(fmt::format("{}: too large for settings", name));
+}
+
+}  // namespace
 
 TomlValue TomlValue::read(const fs::path& file) {
   const auto name = printable(file.string());
@@ -64,9 +75,13 @@ TomlValue TomlValue::read(const fs::path& file) {
 }
 
 TomlValue TomlValue::parse(const std::string& text, const std::string& name) {
-  constexpr size_t kLargest = 65536;  // dotted keys nest as deep as they are long, and are freed recursively
-  if (text.size() > kLargest) throw UsageError(fmt::format("{}: too large for settings", name));
+  check_size(text, name);
   return TomlReader(name).read(text);
+}
+
+TomlValue TomlValue::of_option(const std::string& text, const std::string& option) {
+  check_size(text, option);
+  return TomlReader(option, /*has_lines=*/false).read(text);
 }
 
 void TomlValue::refuse(const std::string& why) const { throw UsageError(fmt::format("{}: {}", place_, why)); }

@@ -21,6 +21,8 @@ class TomlValue {
   static TomlValue read(const fs::path& file);
   /// Of text; `name` stands for the file. A file's limits hold.
   static TomlValue parse(const std::string& text, const std::string& name);
+  /// Of a text on the command line: what is wrong in it begins with `option`, which has no lines.
+  static TomlValue of_option(const std::string& text, const std::string& option);
 
   bool is_table() const { return std::holds_alternative<Table>(value_); }
   bool is_list() const { return std::holds_alternative<List>(value_); }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/random.h"
 
 namespace sr {
 namespace {
@@ -92,7 +93,7 @@ RunConfig read_run_config(Settings& table, DataConfig data) {
   RunConfig config;
   table.text("extends", "");
   config.iterations = table.integer("iterations", config.iterations, 1);
-  config.seed = static_cast<std::uint64_t>(table.integer("seed", 0));
+  config.seed = static_cast<std::uint64_t>(table.integer("seed", 0, 0, kMostSeed));
   data.seed = config.seed;
   config.data = read_data(table.table("data"), std::move(data));
   config.accumulate = table.integer("accumulate", 1, 1, 4096);

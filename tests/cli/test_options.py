@@ -51,6 +51,25 @@ class Options(Case):
                 self.assertEqual(result.returncode, 2, arguments)
                 self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
         self.fail_with(2, "none of auto|8|16|float", "sr-upscale", "--depth", "9", "x.png", "-o", "y.png")
+        for option in ["--depth", "--scale", "--tile", "--no\nsuch"]:
+            result = self.fail_with(2, r"\n", "sr-upscale", option, "1\n2", "x.png", "-o", "y.png")
+            self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+
+    def test_values_are_not_empty_and_options_not_alone(self):
+        for program, *given in [("sr-upscale", "--preview", ""), ("sr-degrade", "--contact-sheet", ""),
+                                ("sr-upscale", "--shard", ""), ("sr-metrics", "--report", "")]:
+            self.fail_with(2, f"{given[0]}: its value is empty", program, *given, self.crop("a.png"), "-o", self.dir / "b.png")
+        for option, other in [(["-0"], "--files-from"), (["--denoise-model", "compact-x4"], "--denoise")]:
+            self.fail_with(2, f"requires {other}", "sr-upscale", *option, self.crop("a.png"), "-o", self.dir / "b.png")
+        self.fail_with(2, "has no network", "sr-upscale", "--summary", "-m", "bicubic")
+        self.fail_with(2, "'nan' is not between", "sr-diffuse", "--guidance", "nan", "x.png", "-o", "y.png")
+        for command in [["sr-degrade"], ["sr-diffuse"], ["sr-iqa", "tsne"], ["sr-metrics", "study"]]:
+            self.fail_with(2, "not in range 0 to 9007199254740992", *command, "--seed", "-1")
+
+    def test_a_command_comes_first(self):
+        for program, command in SUBCOMMANDS:
+            self.fail_with(2, f"{command}: the command must come first: {program} {command} ...", program, "-v", command,
+                           cwd=self.dir)
 
     def test_config_file_gives_options_and_command_line_wins(self):
         picture = self.crop("a.png")

@@ -1,6 +1,7 @@
 """sr-metrics study: the page in a browser; and sr-metrics votes."""
 
 import csv
+import json
 import re
 import time
 import unittest
@@ -35,7 +36,8 @@ class StudyFile(Made):
         (self.dir / "none").mkdir()
         page = ["-o", "study.html"]
         for arguments, text in [(["ours", *page], "two folders"), (["ours", "theirs"], "-o"), (["ours", "no", *page], "no: Not a folder"),
-                                (["ours", "ours/", *page], "twice"), (["ours", "x,y", *page], "comma"),
+                                (["ours", "ours/", *page], "twice"), (["ours", "./ours", *page], "twice"),
+                                (["ours", "theirs", "-o", "ours/a.ppm"], "a page is no picture"), (["ours", "x,y", *page], "comma"),
                                 (["ours", "theirs", "-o", "-"], "a file with a name"),
                                 (["ours", "theirs", "-o", "no/study.html"], "No such file")]:
             self.fail_with(2, text, "sr-metrics", "study", *arguments, cwd=self.dir)
@@ -241,6 +243,10 @@ class Votes(Case):
         result = self.succeed("sr-metrics", "votes", ann, later, nobody, other)
         self.assertEqual(rows_of(result), [["method", "votes", "share"], ["ours", "3", "75"], ["theirs", "1", "25"], ["x", "0", "0"]])
         self.assertIn(b"# readers: 3\n# pictures: 2\n", result.stdout)
+        edited = b"\xef\xbb\xbf" + ann.read_bytes().replace(b"\n", b"\r\n\r\n")
+        lines = self.succeed("sr-metrics", "votes", "--json", "-", input=edited).stdout.splitlines()
+        self.assertEqual(json.loads(lines[0], object_pairs_hook=lambda pairs: pairs)[:4],
+                         [("method", "ours"), ("votes", 1), ("share", 50), ("share_in", "percent")])
         table = self.succeed("sr-metrics", "votes", "--format", "md", "-", input=ann.read_bytes()).stdout.decode()
         self.assertRegex(table, r"\| ours +\| +1 \| +50\.0 \|")
 

@@ -291,6 +291,18 @@ class Runs(Training):
         self.assertEqual(width, 8 + 3 * (160 + 8))  # LR, SR, HR
         self.assertGreater(height, 8 + 3 * (144 + 8))  # three pictures with a line of text each
         self.fail_with(2, "neither Feat-D nor prompts", *self.short(self.dir / "no", "--export-sfd", sfd, iterations=1))
+        self.assertFalse((self.dir / "no").exists())
+
+    def test_places_are_checked_before_the_training(self):
+        (self.dir / "file").touch()
+        for run, export, text in [("file", "x.safetensors", "file: Not a folder"),
+                                  ("run", "no/x.safetensors", "no/x.safetensors: No such file"),
+                                  ("run", "x.png", "x.png: a model is no picture"), ("run", "run", "run: Is a directory")]:
+            result = self.fail_with(2, text, *self.short(run, "--export", export, iterations=1), cwd=self.dir)
+            self.assertEqual(result.stderr.count(b"\n"), 1, result.stderr)
+            self.assertLessEqual(set(tree(self.dir)), {"file"})
+        self.succeed(*self.short(".", "--export", "./x.safetensors", iterations=1), cwd=self.dir / "run")
+        self.assertLessEqual({"config.toml", "x.safetensors"}, set(tree(self.dir / "run")))
 
     def test_se_rrdb_is_used_as_it_was_validated(self):
         """The exported file is whole: sr-upscale makes of a picture what validation made of it, and others start with it."""
@@ -399,6 +411,11 @@ class Runs(Training):
         self.fail_with(2, "sr-train gan", "sr-train", "psnr", "--config", "gan-p", "-o", self.dir / "run")
         self.fail_with(2, "sr-train psnr", "sr-train", "gan", "--config", "srvgg", "-o", self.dir / "run")
         self.fail_with(2, "KEY=VALUE", "sr-train", "psnr", "--config", "srvgg", "-o", self.dir / "run", "--set", "x")
+        for option, value, message in [("--iterations", 0, ": 0 is not between 1"), ("--crop", 65540, ": 65540 is not"),
+                                       ("--seed", -1, ": -1 is not"), ("--set", "data.batch=0", " data.batch: 0 is not"),
+                                       ("--precision", "fp16", ": 'fp16' is none of auto|fp32|bf16 ")]:
+            self.fail_with(2, f"error: {option}{message}", "sr-train", "psnr", "--config", "srvgg", "-o", self.dir / "run",
+                           "--data", self.given / "hr", option, value)
 
 
 class Dape(Training):
@@ -717,7 +734,12 @@ class Seesr(Training):
         for crop in [4, 36]:
             self.fail_with(2, f"data.crop: {crop} is no multiple of 8", *self.seesr(out, "--print-plan", data__crop=crop))
         self.fail_with(2, "nowhere", *self.seesr(out, "--sd", "nowhere"))
+        file = self.dir / "file"
+        file.touch()
+        self.fail_with(2, "file: Not a folder", *self.seesr(out, "--cache", file))
         self.assertFalse(out.exists())
+        self.fail_with(2, "file: Not a folder", *self.seesr(out, "--export", file))
+        self.assertFalse((out / "checkpoints").exists())
 
     def test_a_missing_caption(self):
         """It is told before anything is loaded."""

@@ -75,14 +75,6 @@ std::vector<std::string> read_list(const std::string& list, bool null_separated)
 
 }  // namespace
 
-bool is_picture(const fs::path& path) {
-  auto extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  const bool readable_only = extension == ".bmp" || extension == ".gif";
-  return readable_only || Format::of_name(path).has_value() || looks_like_picture(path);
-}
-
 std::string read_named_file(const std::string& name) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   auto text = needed_to_start([&] { return read_file(name == "-" ? "/dev/stdin" : name); });

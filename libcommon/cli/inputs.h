@@ -16,9 +16,6 @@ struct Input {
                       ///< output folder
 };
 
-/// True where the file is a picture by its name, so that a broken one is told, or by its content.
-bool is_picture(const fs::path& path);
-
 /// What the walk found.
 struct Inputs {
   std::vector<Input> files;

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/atomic_file.h"
+#include "image/picture.h"
 
 namespace sr {
 namespace {

@@ -1,5 +1,8 @@
 #include "diffusion/seesr_folders.h"
 
+#include <fmt/format.h>
+
+#include "core/error.h"
 #include "nets/fill_module.h"
 #include "nets/network.h"
 

@@ -34,6 +34,7 @@ complete -c sr-metrics -n '__fish_seen_subcommand_from study' -l max-pixels -r -
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -s o -l output -x -k -a '(__fish_complete_suffix .html)' -d 'The page'
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -l title -r -d 'The page\'s title, which says what to choose by (Which one looks best?)'
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -l seed -r -d 'What the methods\' order is drawn from, beside the picture\'s name (0)'
+complete -c sr-metrics -n '__fish_seen_subcommand_from study' -l threads -r -d 'Threads that compute; 0: one for each processor'
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -s h -l help -d 'Show this help and exit'
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -l version -d 'Show the version and exit; with -v, of the libraries and the machine too'
 complete -c sr-metrics -n '__fish_seen_subcommand_from study' -s q -l quiet -d 'Errors only'

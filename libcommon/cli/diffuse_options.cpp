@@ -69,8 +69,10 @@ void add_sampling_options(Program& program, DiffuseConfig& config) {
       ->type_name("N")
       ->check(CLI::Range(1, 10000))
       ->group(group);
-  add_seed_option(program, config.seed,
-                  "The seed (0); a result depends on it and on the picture's name, not on its neighbours")
+  // negative ones too, as in the official script
+  app.add_option("--seed", config.seed,
+                 "The seed (0); a result depends on it and on the picture's name, not on its neighbours")
+      ->type_name("N")
       ->group(group);
 }
 

@@ -16,13 +16,7 @@ namespace {
 /// `work`, whose errors name the model.
 template <class Work>
 auto named(const std::string& model, const Work& work) {
-  try {
-    return work();
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {
-    throw UsageError(fmt::format("-m {}: {}", printable(model), error.what()));
-  }
+  return needed_to_start([&] { return naming("-m " + printable(model), work); });
 }
 
 /// LoRA is merged: it costs nothing then.

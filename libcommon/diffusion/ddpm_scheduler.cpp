@@ -15,11 +15,11 @@ constexpr double kLeastBeta = 1e-6, kMostBeta = 0.999;  // beyond, float32 has n
 
 void refuse_unsupported(ConfigReader& config) {
   config.require("beta_schedule", "scaled_linear", "linear");
-  config.require("trained_betas", nullptr, nullptr);
-  config.require("rescale_betas_zero_snr", false, false);
-  config.require("variance_type", "fixed_small", "fixed_small");
+  config.require("trained_betas", nullptr);
+  config.require("rescale_betas_zero_snr", false);
+  config.require("variance_type", "fixed_small");
   config.require("clip_sample", false, true);
-  config.require("thresholding", false, false);
+  config.require("thresholding", false);
 }
 
 /// The coefficient shaped so that it multiplies each of the samples.

@@ -36,7 +36,7 @@ AutoencoderKlConfig autoencoder_kl_config(const Json& json) {
                              .groups = reader.count("norm_num_groups")};
   config.scale = reader.get("scaling_factor", config.scale);
   const Json only_ones = only_values(config.channels.size());
-  for (const auto& [key, only] : only_ones.items()) reader.require(key, only, only);
+  for (const auto& [key, only] : only_ones.items()) reader.require(key, only);
   require_buildable(config);
   return config;
 }

@@ -58,6 +58,8 @@ class ConfigReader {
 
   /// Throws Error where the key has, or by its absence means, another value than `only`.
   void require(const std::string& key, const Json& only, const Json& otherwise);
+  /// The same where a missing key means `only`.
+  void require(const std::string& key, const Json& only) { require(key, only, only); }
 
   /// Where the key is missing: null.
   const Json* find(const std::string& key);

@@ -109,7 +109,7 @@ UnetEncoderConfig read_encoder(ConfigReader& reader) {
 
 ConditionedUnetConfig conditioned_unet_config(const Json& json) {
   ConfigReader reader(json);
-  reader.require("_class_name", "UNet2DConditionModel", "UNet2DConditionModel");
+  reader.require("_class_name", "UNet2DConditionModel");
   ConditionedUnetConfig config;
   config.encoder = read_encoder(reader);
   config.out_channels = reader.count("out_channels", config.out_channels);
@@ -121,7 +121,7 @@ ConditionedUnetConfig conditioned_unet_config(const Json& json) {
 
 ControlNetConfig controlnet_config(const Json& json) {
   ConfigReader reader(json);
-  reader.require("_class_name", "ControlNetModel", "ControlNetModel");
+  reader.require("_class_name", "ControlNetModel");
   ControlNetConfig config;
   config.encoder = read_encoder(reader);
   config.picture_channels = reader.count("conditioning_channels", config.picture_channels);
